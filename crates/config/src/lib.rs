@@ -1,0 +1,1 @@
+//! Holds every setting once: type, default, check, how it reloads, documentation.

@@ -1,0 +1,1 @@
+//! Carries one dispatch to its outcome.

@@ -1,0 +1,1 @@
+//! Answers who the domains, mailboxes, aliases and users are.

@@ -1,0 +1,3 @@
+//! Gives async crates time, chance, tasks, sockets and files, real or simulated.
+
+pub mod disk;

@@ -1,0 +1,11 @@
+//! Reads and writes the parts of a message an MTA answers for: header scan, trace, edits, notices.
+
+#![no_std]
+
+extern crate alloc;
+
+pub mod edit;
+pub mod facts;
+
+pub use edit::Edit;
+pub use facts::Facts;

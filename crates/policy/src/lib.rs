@@ -1,0 +1,1 @@
+//! Turns facts about a session or message into a verdict.

@@ -1,0 +1,1 @@
+//! Owns listeners and moves events between sessions, policy and the store.

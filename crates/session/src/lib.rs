@@ -1,0 +1,5 @@
+//! Decides what happens next in one SMTP or LMTP conversation, as server or as client.
+
+#![no_std]
+
+extern crate alloc;

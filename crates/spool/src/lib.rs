@@ -1,0 +1,1 @@
+//! Keeps the queue safe on the local disk.

@@ -1,0 +1,225 @@
+//! Is the one trait a queue store must satisfy, with its conformance suite and an in-memory model.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use postroad_clock::UnixMs;
+use postroad_queue::{Envelope, Life, Outcome, RecipientIx, RouteKey};
+use postroad_reply::{QueueId, Receipt, TransactionId};
+
+/// What keeps the queue safe.
+///
+/// Every promise here is tested by [`conformance`] against each store.
+pub trait QueueStore: Send + Sync + 'static {
+    /// A message on its way in.
+    type Staged: Staged;
+
+    /// Begins a message and gives it its name. Nothing of it is in the queue yet.
+    fn stage(&self) -> impl Future<Output = Result<Self::Staged, Trouble>> + Send;
+
+    /// Leases up to `claim.most` messages that are due, oldest due first, until `claim.until`.
+    /// A leased message is given to nobody else before that.
+    fn claim(&self, claim: Claim) -> impl Future<Output = Result<Vec<Leased>, Trouble>> + Send;
+
+    /// Records what an attempt did, durably when it returns. Saying the same again changes
+    /// nothing. When no recipient is pending and no notice is owed, the message is gone.
+    ///
+    /// With a notice, the notice is committed as a message of its own and the marks
+    /// `Owed` of all its recipients become `Sent`, all in one atomic step.
+    fn settle(
+        &self,
+        lease: &Lease,
+        outcomes: &[(RecipientIx, Outcome)],
+        notice: Option<Notice>,
+        now: UnixMs,
+    ) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// Ends a lease; what is pending is due again when its recipients say so.
+    fn release(&self, lease: Lease) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// Moves a lease's end.
+    fn renew(
+        &self,
+        lease: &mut Lease,
+        until: UnixMs,
+    ) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// What an operator does to a message. Of a leased one it takes effect at its settle.
+    fn amend(
+        &self,
+        id: QueueId,
+        amendment: Amendment,
+        now: UnixMs,
+    ) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// A piece of the received octets from `offset` on, at most `most` of them; empty at the end.
+    fn body(
+        &self,
+        id: QueueId,
+        offset: u64,
+        most: usize,
+    ) -> impl Future<Output = Result<Bytes, Trouble>> + Send;
+
+    /// What is queued, in the order of ids, from the one after `cursor`.
+    fn page(
+        &self,
+        cursor: Option<QueueId>,
+        most: usize,
+    ) -> impl Future<Output = Result<Vec<Entry>, Trouble>> + Send;
+
+    /// Whether there is room. Cheap, and it never waits: asked at each greeting and each MAIL.
+    fn pressure(&self) -> Pressure;
+}
+
+/// A message on its way in. Dropped without a commit, nothing of it is kept.
+pub trait Staged: Send + 'static {
+    /// Its name from now on.
+    fn queue_id(&self) -> QueueId;
+
+    /// Takes the next received octets.
+    fn append(&mut self, octets: Bytes) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// Makes the message durable, octets, envelope and directory entries, and leases it to the
+    /// caller until `until`. Call [`commit`], which also mints the receipt.
+    fn commit_durably(
+        self,
+        envelope: Arc<Envelope>,
+        until: UnixMs,
+    ) -> impl Future<Output = Result<Leased, Trouble>> + Send;
+}
+
+/// Makes a staged message durable and says so: the one place where a receipt is minted.
+pub async fn commit<S: Staged>(
+    staged: S,
+    transaction: TransactionId,
+    envelope: Arc<Envelope>,
+    until: UnixMs,
+) -> Result<(Receipt, Leased), Trouble> {
+    let leased = staged.commit_durably(envelope, until).await?;
+    let receipt = Receipt::mint(transaction, leased.lease.id);
+    Ok((receipt, leased))
+}
+
+/// The right to deliver one message, held by one owner until it ends.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a lease that is dropped keeps its message waiting until the lease runs out"]
+pub struct Lease {
+    /// The message.
+    pub id: QueueId,
+    /// Tells this lease from earlier ones of the same message.
+    pub token: u64,
+    /// When it ends by itself.
+    pub until: UnixMs,
+}
+
+/// A leased message and all that a delivery needs to know of it.
+#[derive(Debug)]
+pub struct Leased {
+    /// The right to deliver it.
+    pub lease: Lease,
+    /// What came with it.
+    pub envelope: Arc<Envelope>,
+    /// Where each recipient stands, in the envelope's order.
+    pub lives: Vec<Life>,
+    /// The received octets, where they are fresh and still in memory.
+    pub fresh: Option<Bytes>,
+}
+
+/// What to lease.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The present.
+    pub now: UnixMs,
+    /// When the leases end.
+    pub until: UnixMs,
+    /// At most so many messages.
+    pub most: usize,
+    /// At most so many of one route.
+    pub per_route: usize,
+    /// Routes to leave alone.
+    pub skip: Vec<RouteKey>,
+}
+
+/// A notice to be committed with the marks it answers.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// Its own envelope.
+    pub envelope: Arc<Envelope>,
+    /// Its octets.
+    pub octets: Bytes,
+}
+
+/// What an operator does to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Amendment {
+    /// Keeps it from being due.
+    Hold,
+    /// Takes a hold away.
+    Release,
+    /// Makes it due now.
+    RetryNow,
+    /// Takes it out of the queue without a word.
+    Delete,
+    /// Sends its pending recipients' mail by another route.
+    Redirect(RouteKey),
+}
+
+/// One queued message as a listing shows it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its name.
+    pub id: QueueId,
+    /// What came with it.
+    pub envelope: Arc<Envelope>,
+    /// Where each recipient stands.
+    pub lives: Vec<Life>,
+    /// Kept back by an operator.
+    pub held: bool,
+    /// Being delivered now.
+    pub leased: bool,
+}
+
+/// Whether a store has room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pressure {
+    /// It has.
+    None,
+    /// Not for more messages now (452 4.3.1); what is queued goes on.
+    Full,
+    /// Nothing can be written (421 4.3.0); nothing is claimed either.
+    ReadOnly,
+}
+
+/// Why a store could not do it.
+#[derive(Debug)]
+pub enum Trouble {
+    /// No room (ENOSPC, EDQUOT, or below the floor): 452.
+    Full,
+    /// A read, write or sync failed: 451. The words are for the log, not for the peer.
+    Failed(String),
+    /// The store takes no writes until it is looked after.
+    ReadOnly,
+    /// The lease has ended and the message may be somebody else's.
+    LeaseLost,
+    /// No such message.
+    Unknown(QueueId),
+    /// What is on disk of the message is damaged; it has been set aside.
+    Damaged(QueueId),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Full => f.write_str("the spool has no room"),
+            Trouble::Failed(what) => write!(f, "the spool failed: {what}"),
+            Trouble::ReadOnly => f.write_str("the spool is read-only"),
+            Trouble::LeaseLost => f.write_str("the lease has ended"),
+            Trouble::Unknown(id) => write!(f, "no message {id}"),
+            Trouble::Damaged(id) => write!(f, "message {id} is damaged on disk"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}

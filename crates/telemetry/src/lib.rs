@@ -1,0 +1,1 @@
+//! Names every event once, and writes it as log, metric and message history.

@@ -1,0 +1,8 @@
+//! Turns bytes into commands, paths, parameters, replies and message data, and back.
+
+#![no_std]
+
+extern crate alloc;
+
+pub mod address;
+pub mod parameter;

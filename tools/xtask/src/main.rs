@@ -1,0 +1,3 @@
+//! Runs the project's own chores: tests, checks of documents, the crate arrows.
+
+fn main() {}
