@@ -1,8 +1,15 @@
 //! Turns bytes into commands, paths, parameters, replies and message data, and back.
 
 #![no_std]
+// Signatures first: the bodies follow at once.
+#![allow(clippy::todo)]
 
 extern crate alloc;
 
 pub mod address;
+pub mod bdat;
+pub mod command;
+pub mod data;
+pub mod extension;
+pub mod line;
 pub mod parameter;

@@ -51,3 +51,27 @@ pub struct OriginalRecipient {
     /// The address itself.
     pub address: String,
 }
+
+/// What MAIL may carry after its path.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MailParameters {
+    /// `SIZE=`: the declared size of the message in octets (RFC 1870).
+    pub size: Option<u64>,
+    /// `BODY=` (RFC 6152, RFC 3030).
+    pub body: BodyType,
+    /// `SMTPUTF8` (RFC 6531).
+    pub smtputf8: bool,
+    /// `RET=` (RFC 3461 4.3).
+    pub ret: Option<Ret>,
+    /// `ENVID=` (RFC 3461 4.4).
+    pub envid: Option<EnvId>,
+}
+
+/// What RCPT may carry after its path.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RcptParameters {
+    /// `NOTIFY=` (RFC 3461 4.1).
+    pub notify: Option<Notify>,
+    /// `ORCPT=` (RFC 3461 4.2).
+    pub original: Option<OriginalRecipient>,
+}
