@@ -3,6 +3,8 @@
 //! Calls block; callers are threads of their own. A simulated disk keeps what is not yet
 //! synced apart from what is, and at a crash loses or tears the former.
 
+pub mod real;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,9 +23,10 @@ pub trait Disk: Clone + fmt::Debug + Send + Sync + 'static {
     fn open(&self, path: &Path, how: Open) -> io::Result<Self::File>;
     /// Gives a file another name in the same file system, over what had that name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Takes a name away.
+    /// Takes a file's name away; `NotFound` if there is none.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Makes a folder, and those above it, readable by the owner alone.
+    /// Makes a folder, and those above it, readable by the owner alone. Those that are there are
+    /// left as they are. A new folder's name is durable after a sync of the folder above it.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// The entries of a folder, sorted by name.
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
@@ -49,7 +52,8 @@ pub trait DiskFile: fmt::Debug + Send + Sync + 'static {
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// How long it is.
     fn len(&self) -> io::Result<u64>;
-    /// Reserves room for the first `len` octets, so that writing there can't run out of it.
+    /// Reserves room for the first `len` octets, so that writing there can't run out of it. A
+    /// shorter file becomes so long, with zeros. Nobody else may write there meanwhile.
     fn allocate(&self, len: u64) -> io::Result<()>;
 
     /// Whether it has no octets.

@@ -1,3 +1,19 @@
 //! Gives async crates time, chance, tasks, sockets and files, real or simulated.
+//!
+//! Nothing else may read a clock, draw lots, start a thread or open a file or socket: what a
+//! node does is then a function of what this crate told it, and a simulation can tell it anything.
+//!
+//! * [`clock`]: what time it is; [`clock::SimClock`] is set by hand.
+//! * [`chance`]: random numbers, from the system or from a seed.
+//! * [`tasks`]: futures, threads, sleeping, time-outs, signals.
+//! * [`net`]: TCP listeners and connections. These have no simulated form.
+//! * [`disk`]: files; [`disk::sim::SimDisk`] loses at a crash what was not synced.
 
+// This is the one crate that may call what clippy.toml bans everywhere else.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod chance;
+pub mod clock;
 pub mod disk;
+pub mod net;
+pub mod tasks;

@@ -1,0 +1,223 @@
+//! The file systems of this machine.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use super::{DirEntry, Disk, DiskFile, Open, Space};
+
+/// The unit in which [`RealFile::allocate`] asks for room where the file system can't be asked.
+/// No file system in use has a smaller one than it reserves by.
+const BLOCK: u64 = 512;
+
+/// The file systems of this machine. New files are 0600 and new folders 0700, or less under a
+/// stricter umask.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    type File = RealFile;
+    type Lock = RealLock;
+
+    fn open(&self, path: &Path, how: Open) -> io::Result<RealFile> {
+        let flags = match how {
+            Open::Read => OFlags::RDONLY,
+            Open::ReadWrite => OFlags::RDWR,
+            Open::CreateNew => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
+        };
+        open(path, flags).map(RealFile)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Ok(rustix::fs::rename(from, to)?)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::unlink(path)?)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        let mut entries = fs::read_dir(path)?
+            .map(|entry| {
+                let entry = entry?;
+                Ok(DirEntry {
+                    path: entry.path(),
+                    is_dir: entry.file_type()?.is_dir(),
+                })
+            })
+            .collect::<io::Result<Vec<_>>>()?;
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(entries)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        // fsync(2): the names of a folder are durable when the folder itself was synced.
+        let folder = open(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        Ok(retry_on_intr(|| rustix::fs::fsync(&folder))?)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        fs::exists(path)
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let found = retry_on_intr(|| rustix::fs::statvfs(path))?;
+        Ok(Space {
+            free_octets: found.f_bavail.saturating_mul(found.f_frsize),
+            // A file system that makes inodes as it goes (btrfs) says 0 of 0.
+            free_inodes: match found.f_files {
+                0 => u64::MAX,
+                _ => found.f_favail,
+            },
+        })
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<RealLock> {
+        let file = open(path, OFlags::RDWR | OFlags::CREATE)?;
+        retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive))?;
+        Ok(RealLock { _file: file })
+    }
+}
+
+fn open(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let owner_only = Mode::RUSR | Mode::WUSR;
+    let opened = retry_on_intr(|| rustix::fs::open(path, flags | OFlags::CLOEXEC, owner_only))?;
+    Ok(opened)
+}
+
+/// An open file.
+#[derive(Debug)]
+pub struct RealFile(OwnedFd);
+
+impl DiskFile for RealFile {
+    fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<usize> {
+        Ok(retry_on_intr(|| {
+            rustix::io::pwrite(&self.0, octets, offset)
+        })?)
+    }
+
+    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        Ok(retry_on_intr(|| {
+            rustix::io::pread(&self.0, &mut *into, offset)
+        })?)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        // fdatasync(2) leaves out what reading back doesn't need, and the length isn't that. A
+        // sync that was interrupted has told nothing of its pages, unlike one that failed.
+        Ok(retry_on_intr(|| rustix::fs::fdatasync(&self.0))?)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        Ok(retry_on_intr(|| rustix::fs::ftruncate(&self.0, len))?)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        // A file's length is never negative.
+        Ok(rustix::fs::fstat(&self.0)?.st_size.unsigned_abs())
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        if len == 0 {
+            return Ok(());
+        }
+        let asked =
+            retry_on_intr(|| rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, len));
+        match asked {
+            Err(Errno::OPNOTSUPP) => self.write_every_block(len),
+            other => Ok(other?),
+        }
+    }
+}
+
+impl RealFile {
+    /// Takes room by writing: each block's last octet below `len` gets the value it has.
+    fn write_every_block(&self, len: u64) -> io::Result<()> {
+        for end in (BLOCK..len).step_by(BLOCK as usize).chain([len]) {
+            let mut octet = [0];
+            self.read_at(&mut octet, end - 1)?;
+            self.write_all_at(&octet, end - 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// A lock, held by an open file: it ends with the process, however that ends.
+pub struct RealLock {
+    _file: OwnedFd,
+}
+
+impl fmt::Debug for RealLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RealLock")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn files_and_folders_are_the_owners_alone() -> io::Result<()> {
+        let root = tempfile::tempdir()?;
+        let folder = root.path().join("a/b");
+        RealDisk.create_dir_all(&folder)?;
+        RealDisk.create_dir_all(&folder)?;
+        RealDisk.open(&folder.join("file"), Open::CreateNew)?;
+        let _lock = RealDisk.lock(&folder.join("lock"))?;
+        let mode = |path: &str| {
+            fs::metadata(root.path().join(path)).map(|found| found.permissions().mode() & 0o777)
+        };
+        assert_eq!(mode("a")?, 0o700);
+        assert_eq!(mode("a/b")?, 0o700);
+        assert_eq!(mode("a/b/file")?, 0o600);
+        assert_eq!(mode("a/b/lock")?, 0o600);
+        Ok(())
+    }
+
+    #[test]
+    fn a_lock_keeps_others_out_until_it_is_dropped() -> io::Result<()> {
+        let root = tempfile::tempdir()?;
+        let path = root.path().join("lock");
+        let held = RealDisk.lock(&path)?;
+        let second = RealDisk.lock(&path).map(drop).map_err(|error| error.kind());
+        assert_eq!(second, Err(io::ErrorKind::WouldBlock));
+        drop(held);
+        RealDisk.lock(&path).map(drop)
+    }
+
+    #[test]
+    fn room_is_taken_also_where_the_file_system_cant_be_asked() -> io::Result<()> {
+        let root = tempfile::tempdir()?;
+        let file = RealDisk.open(&root.path().join("file"), Open::CreateNew)?;
+        file.write_all_at(b"kept", 510)?;
+        file.write_every_block(3 * BLOCK + 1)?;
+        assert_eq!(file.len()?, 3 * BLOCK + 1);
+        let mut seen = [0; 4];
+        file.read_exact_at(&mut seen, 510)?;
+        assert_eq!(&seen, b"kept");
+        Ok(())
+    }
+
+    #[test]
+    fn space_is_told() -> io::Result<()> {
+        let root = tempfile::tempdir()?;
+        let space = RealDisk.space(root.path())?;
+        assert!(space.free_octets > 0 && space.free_inodes > 0);
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! TCP listeners and connections.
+//!
+//! As thin as can be: sessions are pure and are simulated without sockets.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// A listening socket.
+#[derive(Debug)]
+pub struct Listener(TcpListener);
+
+impl Listener {
+    /// Listens at `address` (port 0: one the system picks), at once after an earlier process
+    /// there ended (SO_REUSEADDR). At most `backlog` connections wait to be accepted; the system
+    /// has its own bound on that. Needs a runtime.
+    pub fn bind(address: SocketAddr, backlog: u32) -> io::Result<Listener> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(Listener(socket.listen(backlog)?))
+    }
+
+    /// Takes over a socket that already listens, as socket activation hands them. Needs a runtime.
+    pub fn from_std(listener: std::net::TcpListener) -> io::Result<Listener> {
+        listener.set_nonblocking(true)?;
+        Ok(Listener(TcpListener::from_std(listener)?))
+    }
+
+    /// Where it listens.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// The next connection and its peer. Dropping the future loses none.
+    ///
+    /// A peer that has gone before it was taken is passed over. An error is one of this side
+    /// (too many open files, no memory): wait a little before asking again.
+    pub async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+        loop {
+            match self.0.accept().await {
+                Ok((stream, peer)) => return Ok((Stream::new(stream), peer)),
+                Err(error) if is_of_the_peer(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Whether accept(2) failed for the connection it was about to give, as its manual lists them.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::Interrupted
+            | Kind::TimedOut
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+    )
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct Stream(TcpStream);
+
+impl Stream {
+    fn new(stream: TcpStream) -> Stream {
+        // Replies are collected before they are written, so waiting for more to send with them
+        // only costs the peer time. It fails only for a peer that has gone, which reading tells.
+        let _ = stream.set_nodelay(true);
+        Stream(stream)
+    }
+
+    /// Connects, within `how_long`.
+    pub async fn connect(to: SocketAddr, how_long: Duration) -> io::Result<Stream> {
+        match crate::tasks::timeout(how_long, TcpStream::connect(to)).await {
+            Ok(stream) => stream.map(Stream::new),
+            Err(crate::tasks::TimedOut) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+
+    /// The other end.
+    pub fn peer_address(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    /// This end.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Waits until there is something to read, or the end; holds no buffer meanwhile. It may be
+    /// wrong: read with [`try_read`](Stream::try_read) then.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.0.readable().await
+    }
+
+    /// Puts what has come after what `into` holds, as far as its spare capacity goes (make some
+    /// first); 0 at the end of the stream, `WouldBlock` if nothing has come.
+    pub fn try_read(&self, into: &mut BytesMut) -> io::Result<usize> {
+        self.0.try_read_buf(into)
+    }
+
+    /// Waits for octets and puts them after what `into` holds, as far as its spare capacity goes
+    /// (64 octets are made if it has none); 0 at the end of the stream. Dropping the future loses
+    /// nothing.
+    pub async fn read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
+        self.0.read_buf(into).await
+    }
+
+    /// Writes all of `octets` and leaves it empty. If the future is dropped, what was written is
+    /// gone from `octets`.
+    pub async fn write(&mut self, octets: &mut BytesMut) -> io::Result<()> {
+        self.0.write_all_buf(octets).await
+    }
+
+    /// Says that nothing more will be written.
+    pub async fn shutdown(&mut self) -> io::Result<()> {
+        self.0.shutdown().await
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, into)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn octets_go_both_ways_and_the_end_is_seen() -> io::Result<()> {
+        let talk = async {
+            let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
+            let mut client = Stream::connect(listener.local_address()?, LIMIT).await?;
+            let (mut server, peer) = listener.accept().await?;
+            assert_eq!(peer, client.local_address()?);
+            assert_eq!(server.local_address()?, client.peer_address()?);
+
+            let mut greeting = BytesMut::from(&b"220 hello\r\n"[..]);
+            server.write(&mut greeting).await?;
+            server.shutdown().await?;
+            assert!(greeting.is_empty());
+            let mut seen = BytesMut::new();
+            while client.read(&mut seen).await? > 0 {}
+            assert_eq!(&seen[..], b"220 hello\r\n");
+
+            client.write(&mut BytesMut::from(&b"QUIT\r\n"[..])).await?;
+            server.readable().await?;
+            let mut seen = BytesMut::with_capacity(16);
+            assert_eq!(server.try_read(&mut seen)?, 6);
+            io::Result::Ok(())
+        };
+        crate::tasks::run(0, talk)?
+    }
+
+    #[test]
+    fn an_address_is_free_again_when_its_connections_were_ended_here() -> io::Result<()> {
+        let again = async {
+            let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
+            let address = listener.local_address()?;
+            let mut client = Stream::connect(address, LIMIT).await?;
+            let (mut server, _) = listener.accept().await?;
+            // The side that ends first keeps the port in TIME-WAIT.
+            server.shutdown().await?;
+            assert_eq!(client.read(&mut BytesMut::new()).await?, 0);
+            drop((client, server, listener));
+            Listener::bind(address, 16).map(|_| ())
+        };
+        crate::tasks::run(0, again)?
+    }
+}
