@@ -6,6 +6,8 @@ extern crate alloc;
 
 pub mod edit;
 pub mod facts;
+pub mod scan;
 
 pub use edit::Edit;
 pub use facts::Facts;
+pub use scan::Scanner;
