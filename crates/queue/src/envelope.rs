@@ -1,5 +1,6 @@
 //! What came with a message and never changes while it is queued.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -8,7 +9,7 @@ use core::net::IpAddr;
 use bytes::Bytes;
 use postroad_clock::UnixMs;
 use postroad_message::{Edit, Facts};
-use postroad_wire::address::{Mailbox, ReversePath};
+use postroad_wire::address::{AddressLiteral, Host, Mailbox, ReversePath};
 use postroad_wire::parameter::{BodyType, EnvId, Notify, OriginalRecipient, Ret};
 
 /// What is kept of a message beside its octets.
@@ -71,3 +72,19 @@ pub struct Recipient {
 /// recipient's domain, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteKey(pub Arc<str>);
+
+impl RouteKey {
+    /// The route of mail to `host`: its domain in lower case, or the address in brackets.
+    pub fn of(host: &Host) -> RouteKey {
+        RouteKey(match host {
+            Host::Domain(domain) => domain.as_str().to_ascii_lowercase().into(),
+            Host::Literal(AddressLiteral::V4(address)) => format!("[{address}]").into(),
+            Host::Literal(AddressLiteral::V6(address)) => format!("[ipv6:{address}]").into(),
+        })
+    }
+
+    /// The empty route: work that needs no next hop, such as making a notice.
+    pub fn local() -> RouteKey {
+        RouteKey(Arc::from(""))
+    }
+}

@@ -4,6 +4,8 @@ use alloc::string::String;
 
 use postroad_clock::UnixMs;
 
+use crate::state::DELETED_BY_OPERATOR;
+
 /// A recipient's place in its envelope's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecipientIx(pub u32);
@@ -56,6 +58,78 @@ pub enum NoticeState {
     Unwanted,
 }
 
+impl Life {
+    /// When the next attempt is due; none if it is settled.
+    pub fn pending_due(&self) -> Option<UnixMs> {
+        match self {
+            Life::Pending { due, .. } => Some(*due),
+            _ => None,
+        }
+    }
+
+    /// Since when a notice is owed for it; none if none is.
+    pub fn owed_since(&self) -> Option<UnixMs> {
+        match self {
+            Life::Failed {
+                at,
+                notice: NoticeState::Owed,
+                ..
+            } => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// Records an outcome of `now`; true if that changed anything. What is settled stays so, and
+    /// an attempt that is recorded isn't recorded again.
+    pub(crate) fn apply(&mut self, outcome: &Outcome, now: UnixMs) -> bool {
+        let Life::Pending { attempts, .. } = self else {
+            return false;
+        };
+        *self = match outcome {
+            Outcome::Deferred { attempt, .. } if *attempt <= *attempts => return false,
+            Outcome::Deferred { attempt, due, why } => Life::Pending {
+                attempts: *attempt,
+                due: *due,
+                last: why.clone(),
+            },
+            Outcome::Delivered { by } => Life::Delivered {
+                at: now,
+                by: by.clone(),
+            },
+            Outcome::Failed { why, notice } => Life::Failed {
+                at: now,
+                why: why.clone(),
+                notice: match notice {
+                    NoticeState::Owed | NoticeState::Sent => NoticeState::Owed,
+                    NoticeState::Unwanted => NoticeState::Unwanted,
+                },
+            },
+            Outcome::Discarded { rule } => Life::Discarded {
+                at: now,
+                rule: rule.clone(),
+            },
+        };
+        true
+    }
+
+    /// Ends what is still owed, without a word to anybody: nothing more is delivered, and no
+    /// notice is sent.
+    pub(crate) fn delete(&mut self, now: UnixMs) {
+        match self {
+            Life::Pending { .. } => {
+                *self = Life::Discarded {
+                    at: now,
+                    rule: DELETED_BY_OPERATOR.into(),
+                }
+            }
+            Life::Failed { notice, .. } if *notice == NoticeState::Owed => {
+                *notice = NoticeState::Unwanted;
+            }
+            Life::Failed { .. } | Life::Delivered { .. } | Life::Discarded { .. } => {}
+        }
+    }
+}
+
 /// What an attempt did for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -66,6 +140,9 @@ pub enum Outcome {
     },
     /// Not now.
     Deferred {
+        /// Which attempt this was, counted from 1: one more than its `Life::Pending` said. An
+        /// attempt already recorded is not recorded again.
+        attempt: u32,
         /// When to try again.
         due: UnixMs,
         /// Why.
@@ -75,7 +152,8 @@ pub enum Outcome {
     Failed {
         /// Why.
         why: String,
-        /// Whether a notice is owed for it.
+        /// Whether a notice is owed for it. Only a committed notice makes it `Sent`, so `Sent`
+        /// is taken for `Owed`.
         notice: NoticeState,
     },
     /// Thrown away by a named rule.

@@ -9,6 +9,8 @@ use postroad_clock::UnixMs;
 use postroad_queue::{Envelope, Life, Outcome, RecipientIx, RouteKey};
 use postroad_reply::{QueueId, Receipt, TransactionId};
 
+pub use postroad_queue::Amendment;
+
 /// What keeps the queue safe.
 ///
 /// Every promise here is tested by [`conformance`] against each store.
@@ -16,37 +18,49 @@ pub trait QueueStore: Send + Sync + 'static {
     /// A message on its way in.
     type Staged: Staged;
 
-    /// Begins a message and gives it its name. Nothing of it is in the queue yet.
-    fn stage(&self) -> impl Future<Output = Result<Self::Staged, Trouble>> + Send;
+    /// Begins a message and gives it its name, which is greater than all before it. Nothing of it
+    /// is in the queue yet.
+    fn stage(&self, now: UnixMs) -> impl Future<Output = Result<Self::Staged, Trouble>> + Send;
 
-    /// Leases up to `claim.most` messages that are due, oldest due first, until `claim.until`.
-    /// A leased message is given to nobody else before that.
+    /// Leases up to `claim.most` messages that are due, oldest due first and by id where that is
+    /// equal, until `claim.until`. A leased message is given to nobody else before that.
+    ///
+    /// A message is due, and has its route, by [`MessageState::due`](postroad_queue::MessageState::due).
+    /// A claim first ends the leases that have run out at `claim.now`.
     fn claim(&self, claim: Claim) -> impl Future<Output = Result<Vec<Leased>, Trouble>> + Send;
 
     /// Records what an attempt did, durably when it returns. Saying the same again changes
-    /// nothing. When no recipient is pending and no notice is owed, the message is gone.
+    /// nothing. When no recipient is pending and no notice is owed, the message is gone; to settle
+    /// what is gone is to say the same again, so it is no error.
     ///
     /// With a notice, the notice is committed as a message of its own and the marks
-    /// `Owed` of all its recipients become `Sent`, all in one atomic step.
+    /// `Owed` of all its recipients become `Sent`, all in one atomic step. If none is `Owed` (it was
+    /// said before), the notice isn't committed. The notice is not leased.
+    ///
+    /// A lease that has run out still settles if nobody has taken the message since; else it is
+    /// [`Trouble::LeaseLost`] and nothing is recorded.
     fn settle(
         &self,
         lease: &Lease,
         outcomes: &[(RecipientIx, Outcome)],
         notice: Option<Notice>,
         now: UnixMs,
-    ) -> impl Future<Output = Result<(), Trouble>> + Send;
+    ) -> impl Future<Output = Result<Settled, Trouble>> + Send;
 
-    /// Ends a lease; what is pending is due again when its recipients say so.
+    /// Ends a lease; what is pending is due again when its recipients say so. Of a message that is
+    /// gone, or in other hands by now, there is nothing to release, and that is no error.
     fn release(&self, lease: Lease) -> impl Future<Output = Result<(), Trouble>> + Send;
 
-    /// Moves a lease's end.
+    /// Moves a lease's end. [`Trouble::LeaseLost`] if the message is gone or in other hands; a lease
+    /// that has run out is taken up again if nobody has taken the message since.
     fn renew(
         &self,
         lease: &mut Lease,
         until: UnixMs,
     ) -> impl Future<Output = Result<(), Trouble>> + Send;
 
-    /// What an operator does to a message. Of a leased one it takes effect at its settle.
+    /// What an operator does to a message, durable when it returns. Of a leased one it takes effect
+    /// at its next settle or when the lease ends, whichever is first.
     fn amend(
         &self,
         id: QueueId,
@@ -114,6 +128,15 @@ pub struct Lease {
     pub until: UnixMs,
 }
 
+/// What a settle has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// The message is gone: nothing is owed for it any more.
+    pub finished: bool,
+    /// The name of the notice, if one was committed.
+    pub notice: Option<QueueId>,
+}
+
 /// A leased message and all that a delivery needs to know of it.
 #[derive(Debug)]
 pub struct Leased {
@@ -123,6 +146,8 @@ pub struct Leased {
     pub envelope: Arc<Envelope>,
     /// Where each recipient stands, in the envelope's order.
     pub lives: Vec<Life>,
+    /// By which route an operator sends what is pending, instead of the recipients' own.
+    pub redirect: Option<RouteKey>,
     /// The received octets, where they are fresh and still in memory.
     pub fresh: Option<Bytes>,
 }
@@ -138,7 +163,7 @@ pub struct Claim {
     pub most: usize,
     /// At most so many of one route.
     pub per_route: usize,
-    /// Routes to leave alone.
+    /// Routes to leave alone: a message whose next work is for one of them is not leased.
     pub skip: Vec<RouteKey>,
 }
 
@@ -149,21 +174,6 @@ pub struct Notice {
     pub envelope: Arc<Envelope>,
     /// Its octets.
     pub octets: Bytes,
-}
-
-/// What an operator does to a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Amendment {
-    /// Keeps it from being due.
-    Hold,
-    /// Takes a hold away.
-    Release,
-    /// Makes it due now.
-    RetryNow,
-    /// Takes it out of the queue without a word.
-    Delete,
-    /// Sends its pending recipients' mail by another route.
-    Redirect(RouteKey),
 }
 
 /// One queued message as a listing shows it.
@@ -177,8 +187,10 @@ pub struct Entry {
     pub lives: Vec<Life>,
     /// Kept back by an operator.
     pub held: bool,
-    /// Being delivered now.
-    pub leased: bool,
+    /// By which route an operator sends what is pending, instead of the recipients' own.
+    pub redirect: Option<RouteKey>,
+    /// Until when it is leased, which is being delivered; a lease that has run out may still show.
+    pub leased: Option<UnixMs>,
 }
 
 /// Whether a store has room.
