@@ -1,0 +1,82 @@
+//! What must hold between settings.
+//!
+//! What only the directory can know (names given twice, aliases that lead nowhere) is found where
+//! it is built, and shown through [`Config::problem`](crate::Config::problem).
+
+use std::collections::BTreeSet;
+
+use crate::Config;
+use crate::read::Reader;
+
+/// Checks all of it. A setting that was already reported takes no part.
+pub(crate) fn all(config: &Config, reader: &mut Reader) {
+    let (limits, delivery, spool) = (&config.limits, &config.delivery, &config.spool);
+    at_most(
+        reader,
+        (
+            "limits.connections_per_address",
+            limits.connections_per_address,
+        ),
+        (
+            "limits.connections_per_network",
+            limits.connections_per_network,
+        ),
+    );
+    at_most(
+        reader,
+        (
+            "limits.connections_per_network",
+            limits.connections_per_network,
+        ),
+        ("limits.connections", limits.connections),
+    );
+    at_most(
+        reader,
+        ("delivery.retry_first", delivery.retry_first),
+        ("delivery.retry_longest", delivery.retry_longest),
+    );
+    at_most(
+        reader,
+        ("delivery.retry_longest", delivery.retry_longest),
+        ("delivery.give_up_after", delivery.give_up_after),
+    );
+    at_most(
+        reader,
+        ("spool.body_file_threshold", spool.body_file_threshold),
+        ("spool.segment_size", spool.segment_size),
+    );
+    group_without_user(config, reader);
+    listeners_twice(config, reader);
+}
+
+/// The first setting must not be over the second, where both are written. A default that is over
+/// what was written has no effect, and needs no word.
+fn at_most<T: PartialOrd>(reader: &mut Reader, less: (&str, T), more: (&str, T)) {
+    let right = |key| reader.has(key) && !reader.is_wrong(key);
+    if right(less.0) && right(more.0) && less.1 > more.1 {
+        let what = format!("is over `{}`", more.0);
+        reader.wrong_key(less.0, &what, "lower it, or raise the other");
+    }
+}
+
+fn group_without_user(config: &Config, reader: &mut Reader) {
+    if config.server.group.is_some() && config.server.user.is_none() && !reader.is_wrong("user") {
+        reader.wrong_key(
+            "group",
+            "has no user beside it",
+            "set `user` too, or take it out",
+        );
+    }
+}
+
+fn listeners_twice(config: &Config, reader: &mut Reader) {
+    let mut seen = BTreeSet::new();
+    for (index, listener) in config.listener.iter().enumerate() {
+        // Port 0 is a port of the system's choice, another one each time.
+        if listener.address.port() != 0 && !seen.insert(listener.address) {
+            let what = format!("is {} for the second time", listener.address);
+            let key = format!("listener[{index}].address");
+            reader.wrong_key(&key, &what, "take one of them out");
+        }
+    }
+}

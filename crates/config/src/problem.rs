@@ -1,0 +1,163 @@
+//! What is wrong with a configuration, and where.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+/// One thing that is wrong, shown with its place and with what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, as it was named when it was read.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The character of the line, from 1.
+    pub column: usize,
+    /// What the line says, without control characters, and cut where it is very long.
+    pub excerpt: String,
+    /// Which characters of the excerpt are meant.
+    pub marked: Range<usize>,
+    /// The setting, as in `limits.recipients`; empty where the text is not TOML.
+    pub key: String,
+    /// What is wrong with it.
+    pub what: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl fmt::Display for Problem {
+    /// Five lines: place and fault, an excerpt with a caret under it, and advice.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Problem {
+            file,
+            line,
+            column,
+            excerpt,
+            what,
+            advice,
+            ..
+        } = self;
+        let setting = match self.key.as_str() {
+            "" => String::new(),
+            key => format!("`{}` ", printable(key)),
+        };
+        let margin = " ".repeat(line.to_string().len());
+        let indent = " ".repeat(self.marked.start);
+        let carets = "^".repeat(self.marked.len().max(1));
+        writeln!(f, "{file}:{line}:{column}: {setting}{}", printable(what))?;
+        writeln!(f, "{margin} |")?;
+        writeln!(f, "{line} | {excerpt}")?;
+        writeln!(f, "{margin} | {indent}{carets}")?;
+        write!(f, "{margin} = {}", printable(advice))
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// A problem as the reader knows it, by octets of the text.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) span: Range<usize>,
+    pub(crate) key: String,
+    pub(crate) what: String,
+    pub(crate) advice: String,
+}
+
+/// The text, and what it is called.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Source {
+    file: String,
+    text: String,
+}
+
+/// Where a configuration came from: for problems found after it was read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Origin {
+    pub(crate) source: Source,
+    pub(crate) places: BTreeMap<String, Range<usize>>,
+}
+
+impl Origin {
+    /// A problem at `key`, or at the nearest place above it that the file has.
+    pub(crate) fn problem(&self, key: &str, what: &str, advice: &str) -> Problem {
+        let mut place = key;
+        let span = loop {
+            if let Some(span) = self.places.get(place) {
+                break span.clone();
+            }
+            match place.rfind(['.', '[']) {
+                Some(end) => place = &place[..end],
+                None => break 0..0,
+            }
+        };
+        let (key, what, advice) = (key.into(), what.into(), advice.into());
+        self.source.problem(&Fault {
+            span,
+            key,
+            what,
+            advice,
+        })
+    }
+}
+
+/// How many characters of a line are shown.
+const EXCERPT: usize = 100;
+/// How many of them at most stand before what is meant.
+const BEFORE: usize = 60;
+
+impl Source {
+    pub(crate) fn new(text: &str, file: &str) -> Source {
+        Source {
+            file: printable(file),
+            text: text.to_owned(),
+        }
+    }
+
+    /// The fault with its place, as people count.
+    pub(crate) fn problem(&self, fault: &Fault) -> Problem {
+        let start = self.text.floor_char_boundary(fault.span.start);
+        let line_start = self.text[..start].rfind('\n').map_or(0, |end| end + 1);
+        let rest = &self.text[line_start..];
+        let line = rest[..rest.find('\n').unwrap_or(rest.len())].trim_end_matches('\r');
+        let before = self.text[line_start..start].chars().count();
+        let end = self.text.floor_char_boundary(fault.span.end.max(start));
+        let meant = self.text[start..end]
+            .lines()
+            .next()
+            .unwrap_or("")
+            .chars()
+            .count();
+        let skipped = before.saturating_sub(BEFORE);
+        let excerpt: String = line
+            .chars()
+            .skip(skipped)
+            .take(EXCERPT)
+            .map(visible)
+            .collect();
+        let marked = before - skipped;
+        let room = EXCERPT.saturating_sub(marked).max(1);
+        Problem {
+            file: self.file.clone(),
+            line: self.text[..line_start].matches('\n').count() + 1,
+            column: before + 1,
+            excerpt,
+            marked: marked..marked + meant.clamp(1, room),
+            key: fault.key.clone(),
+            what: fault.what.clone(),
+            advice: fault.advice.clone(),
+        }
+    }
+}
+
+/// The text without control characters, so that it can't steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(visible).collect()
+}
+
+fn visible(c: char) -> char {
+    match c {
+        '\t' => ' ',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    }
+}

@@ -1,0 +1,227 @@
+//! The table of settings. Each stands here once: name, type, default, check, when a change of it
+//! takes effect, and what it is for.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use postroad_wire::address::{Domain, LocalPart, Mailbox};
+use toml::de::DeTable;
+
+use crate::Machine;
+use crate::read::{At, Reader};
+use crate::table::{
+    Chapter, Check, Entry, Listed, Preset, Reload, Section, any, is, required, unset, within,
+};
+use crate::value::{Aliases, BareLineEnds, Delimiter, Level, LogFormat, Size, Value};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+settings! {
+    /// What concerns the whole server.
+    top server: Server {
+        /// The name of this server, in its greeting, its answer to EHLO and its Received fields
+        /// (RFC 5321 4.1.1.1, 4.4). Where the machine's own name is not a domain name, the
+        /// default is `localhost`.
+        hostname: Domain =
+            Preset::Machine(|machine| machine.hostname.clone(), "the machine's own name"),
+            any(), Restart;
+        /// The folder of the spool and the mailboxes. A relative one is below the folder the
+        /// server is started in. It is made if it is missing, and one server at a time has it.
+        data_dir: PathBuf = is("postroad-data"), any(), Restart;
+        /// The user to become once the listeners are open. A server started as root must have
+        /// one; one started as another user can't change it.
+        user: Option<String> = unset(), any(), Restart;
+        /// The group to become, with `user`. Unset, it is that user's own group.
+        group: Option<String> = unset(), any(), Restart;
+    }
+
+    /// Where clients connect.
+    list listener: Listener {
+        /// The address and port: `"127.0.0.1:2525"`, `"[::1]:25"`, `"0.0.0.0:25"`.
+        address: SocketAddr = required(), any(), Restart;
+    }
+
+    /// How much one client, one connection or one message may take. Sizes that RFC 5321 4.5.3.1
+    /// guarantees to every sender can be raised but not lowered.
+    table limits: Limits {
+        /// Connections open at once, over all listeners. One more gets 421.
+        connections: u32 = is(1000u32), within(1, 1_000_000), Live;
+        /// Connections open at once from one address.
+        connections_per_address: u32 = is(200u32), within(1, 1_000_000), Live;
+        /// Connections open at once from one network: the first 24 bits of an IPv4 address, the
+        /// first 56 of an IPv6 address.
+        connections_per_network: u32 = is(500u32), within(1, 1_000_000), Live;
+        /// Octets of a message as it is sent, without the dots doubled for transparency. It is
+        /// told in the answer to EHLO (RFC 1870 3; at least 64 KiB, RFC 5321 4.5.3.1.7).
+        message_size: Size = is(Size::mib(50)), within(Size::kib(64), Size::gib(4)), NextConnection;
+        /// Recipients of one message (at least 100, RFC 5321 4.5.3.1.8). One more gets 452.
+        recipients: u32 = is(1000u32), within(100, 50_000), NextConnection;
+        /// Octets of a command line with its CRLF, before what the offered extensions add to it
+        /// (at least 512, RFC 5321 4.5.3.1.4).
+        command_line: u32 = is(512u32), within(512, 65_536), NextConnection;
+        /// Octets of a local-part (at least 64, RFC 5321 4.5.3.1.1).
+        local_part: u32 = is(255u32), within(64, 1024), NextConnection;
+        /// Octets of a domain (at least 255, RFC 5321 4.5.3.1.2).
+        domain: u32 = is(255u32), within(255, 1024), NextConnection;
+        /// Octets of a reverse-path or forward-path with its brackets (at least 256, RFC 5321
+        /// 4.5.3.1.3).
+        path: u32 = is(1024u32), within(256, 4096), NextConnection;
+        /// Transactions of one connection; after them comes 421.
+        transactions: u32 = is(1000u32), within(1, 1_000_000), NextConnection;
+        /// Replies of 4yz or 5yz to one connection; after them comes 421.
+        errors: u32 = is(20u32), within(1, 1_000_000), NextConnection;
+        /// Commands of one connection that bring no message forward (NOOP, RSET, VRFY, HELP and
+        /// such), counted from the last accepted message; after them comes 421.
+        junk_commands: u32 = is(100u32), within(1, 1_000_000), NextConnection;
+        /// Recipients of one connection that don't exist; after them comes 421.
+        unknown_recipients: u32 = is(100u32), within(1, 1_000_000), NextConnection;
+        /// How long a connection may be open, however busy. It ends with 421, between
+        /// transactions.
+        session_lifetime: Duration = is(4 * HOUR), within(MINUTE, 7 * DAY), NextConnection;
+        /// Received fields a message may have; with more it goes in a loop and is refused
+        /// (RFC 5321 6.3, which wants 100 or more).
+        hops: u32 = is(100u32), within(10, 1000), Live;
+        /// Octets of message data that all sessions together may hold in memory. A client whose
+        /// data finds no room waits before it may send any, or its data goes to a file.
+        body_memory: Size = is(Size::mib(64)), within(Size::mib(1), Size::gib(1024)), Live;
+        /// Octets of message data that a connection may go on sending after the message was
+        /// refused. They are read and dropped; after them comes 421.
+        refused_data: Size = is(Size::mib(50)), within(Size::kib(64), Size::gib(4)), NextConnection;
+    }
+
+    /// How long the server waits. RFC 5321 4.5.3.2 asks a server for 5 minutes between commands.
+    table timeouts: Timeouts {
+        /// For the next command, and for each part of a line of it (RFC 5321 4.5.3.2.7).
+        command: Duration = is(5 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
+        /// For the next octets of message data (RFC 5321 4.5.3.2.5).
+        data_block: Duration = is(3 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
+        /// For the message to be safely stored after the end of its data; then the client gets
+        /// 451. A client waits 10 minutes (RFC 5321 4.5.3.2.6).
+        end_of_data: Duration =
+            is(10 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
+        /// For a client to take what was sent to it.
+        write: Duration = is(3 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
+        /// For open transactions to end when the server is told to stop; then they get 421.
+        drain: Duration = is(Duration::from_secs(30)), within(Duration::ZERO, HOUR), Live;
+    }
+
+    /// What the protocol does where RFC 5321 leaves a choice.
+    table smtp: Smtp {
+        /// What becomes of a message with a CR or LF that is not part of a CRLF: `"refuse"`
+        /// answers 554 (RFC 5321 2.3.8), `"normalise"` makes each a CRLF. Neither ends the data.
+        bare_line_ends: BareLineEnds = is(BareLineEnds::Refuse), any(), NextConnection;
+        /// Whether VRFY says which mailboxes there are. Off, it answers 252 (RFC 5321 7.3).
+        vrfy: bool = is(false), any(), NextConnection;
+        /// Whether EXPN says what an alias stands for. Off, it answers 252 (RFC 5321 7.3).
+        expn: bool = is(false), any(), NextConnection;
+        /// Whether HELP is answered and offered.
+        help: bool = is(true), any(), NextConnection;
+    }
+
+    /// A domain whose mail stays here. Domain names are compared without regard to case, and
+    /// `bücher.example` is the same as `xn--bcher-kva.example`; so are local-parts without regard
+    /// to case.
+    list domain: LocalDomain {
+        /// Its name.
+        name: Domain = required(), any(), Live;
+        /// The local-parts that are mailboxes: `["anna", "bob"]`.
+        mailboxes: Vec<LocalPart> = is(Vec::new()), any(), Live;
+        /// The local-parts that stand for other addresses:
+        /// `{ info = ["anna", "bob@other.example"] }`. A target without `@` is in the same domain.
+        /// A target may be an alias; it must lead to a mailbox of this server in the end.
+        aliases: Aliases = is(Aliases::default()), any(), Live;
+        /// Whether any other local-part is a mailbox, made when its first message comes, up to
+        /// `mailboxes.limit`.
+        create_mailboxes: bool = is(false), any(), Live;
+        /// What separates a mailbox from the detail behind it: mail for `anna+lists` goes to
+        /// `anna`, unless there is a mailbox `anna+lists`. One character, or `""` for none.
+        recipient_delimiter: Delimiter = is(Delimiter(Some('+'))), any(), Live;
+    }
+
+    /// Mailboxes, whatever their domain.
+    table mailboxes: Mailboxes {
+        /// How many there may be before none is made for a first message any more. Those listed
+        /// in a domain are made beyond it.
+        limit: u32 = is(1000u32), within(0, 1_000_000), Live;
+        /// The mailbox or alias that gets the mail for `postmaster` in each local domain that
+        /// does not list one itself, and for `<Postmaster>` (RFC 5321 4.5.1). Unset, a mailbox
+        /// `postmaster` is made in the domain, or in the first domain for `<Postmaster>`.
+        postmaster: Option<Mailbox> = unset(), any(), Live;
+    }
+
+    /// How messages are kept on disk. `docs/spool.md` says what it is made of.
+    table spool: Spool {
+        /// Octets of one segment of the log.
+        segment_size: Size = is(Size::mib(64)), within(Size::mib(1), Size::gib(1)), Restart;
+        /// Octets from which a body is a file of its own.
+        body_file_threshold: Size =
+            is(Size::kib(256)), within(Size::kib(4), Size::mib(16)), Restart;
+        /// Octets kept for settling what is queued, so that a full disk can empty itself.
+        reserve: Size = is(Size::mib(64)), within(Size::mib(1), Size::gib(16)), Restart;
+        /// Free octets of the file system under which no mail is accepted: 452.
+        free_space_floor: Size = is(Size::mib(256)), within(Size(0), Size::gib(1024)), Live;
+        /// Free inodes of the file system under which no mail is accepted: 452.
+        free_inode_floor: u64 = is(1000u64), within(0, 1_000_000_000), Live;
+        /// How often the index is written down, which makes the next start fast.
+        checkpoint_interval: Duration =
+            is(5 * MINUTE), within(Duration::from_secs(1), DAY), Restart;
+    }
+
+    /// When a delivery that failed for now is tried again, and for how long.
+    table delivery: Delivery {
+        /// The wait before the second attempt.
+        retry_first: Duration = is(MINUTE), within(Duration::from_secs(1), DAY), Live;
+        /// How many times as long each further wait is.
+        retry_growth: u32 = is(2u32), within(1, 10), Live;
+        /// The wait that none exceeds.
+        retry_longest: Duration = is(4 * HOUR), within(Duration::from_secs(1), 7 * DAY), Live;
+        /// The age at which a message that can't be delivered is given up (RFC 5321 4.5.4.1 asks
+        /// for 4 to 5 days at least).
+        give_up_after: Duration = is(5 * DAY), within(Duration::from_secs(1), 30 * DAY), Live;
+        /// Deliveries under way at once.
+        concurrency: u32 = is(16u32), within(1, 10_000), Restart;
+    }
+
+    /// What is written to standard error. `docs/events.md` has every event.
+    table log: Log {
+        /// `"text"` for people, `"json"` for programs; `"auto"` is text on a terminal and JSON
+        /// elsewhere.
+        format: LogFormat = is(LogFormat::Auto), any(), Restart;
+        /// The least important level that is written.
+        level: Level = is(Level::Info), any(), Restart;
+    }
+}
+
+impl Listed for Listener {
+    fn when_absent(_: &Machine) -> Vec<Listener> {
+        vec![Listener {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 2525)),
+        }]
+    }
+
+    const WHEN_ABSENT: &'static str = "Without any, the server listens on `127.0.0.1:2525`.";
+}
+
+impl Listed for LocalDomain {
+    fn when_absent(machine: &Machine) -> Vec<LocalDomain> {
+        let localhost = crate::value::localhost();
+        let mut names = vec![machine.hostname.clone()];
+        if machine.hostname != localhost {
+            names.push(localhost);
+        }
+        let domain = |name| LocalDomain {
+            name,
+            mailboxes: Vec::new(),
+            aliases: Aliases::default(),
+            create_mailboxes: true,
+            recipient_delimiter: Delimiter(Some('+')),
+        };
+        names.into_iter().map(domain).collect()
+    }
+
+    const WHEN_ABSENT: &'static str = "Without any, `hostname` and `localhost` are local domains with \
+        `create_mailboxes = true`.";
+}

@@ -1,0 +1,615 @@
+//! The kinds of values a setting can have: how each is read, and how it is written.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use postroad_wire::address::{Domain, Host, Limits, LocalPart, Mailbox};
+use toml::de::DeValue;
+
+use crate::read::{Found, Reader, join};
+
+/// A kind of value.
+pub(crate) trait Value: Sized {
+    /// What it is called in the reference, with an example where its form is our own.
+    fn kind() -> String;
+
+    /// Reads it; none if it was reported as a problem.
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<Self>;
+
+    /// The value as it would be written; none where nothing would be.
+    fn show(&self) -> Option<String>;
+}
+
+/// A number of octets: written as `"50 MiB"` or as a plain integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+/// What becomes of a CR or LF in a message that is not part of a CRLF (RFC 5321 2.3.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BareLineEnds {
+    /// The message is refused.
+    Refuse,
+    /// Each becomes a CRLF.
+    Normalise,
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How important an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Something is broken.
+    Error,
+    /// Something may break.
+    Warn,
+    /// What the server does for its users.
+    Info,
+    /// What it does otherwise.
+    Debug,
+}
+
+/// The character between a mailbox and a detail, if there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delimiter(pub Option<char>);
+
+/// The aliases of a domain, in the order of their names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Aliases(pub Vec<Alias>);
+
+/// A local-part that stands for other addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// The local-part.
+    pub name: LocalPart,
+    /// What it stands for; at least one.
+    pub targets: Vec<AliasTarget>,
+}
+
+/// One address that an alias stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AliasTarget {
+    /// A local-part of the alias's own domain.
+    Here(LocalPart),
+    /// A whole address.
+    Mailbox(Mailbox),
+}
+
+impl AliasTarget {
+    /// The whole address, for an alias of `domain`.
+    pub fn in_domain(&self, domain: &Domain) -> Mailbox {
+        match self {
+            AliasTarget::Here(local) => Mailbox {
+                local: local.clone(),
+                host: Host::Domain(domain.clone()),
+            },
+            AliasTarget::Mailbox(mailbox) => mailbox.clone(),
+        }
+    }
+}
+
+/// The machine's name as a domain, or `localhost` where it isn't one.
+pub(crate) fn machine_name(text: &str) -> Domain {
+    Domain::parse(text, &Limits::default()).unwrap_or_else(|_| localhost())
+}
+
+pub(crate) fn localhost() -> Domain {
+    // It is one label of letters, and so a domain name (RFC 5321 4.1.2).
+    Domain::parse("localhost", &Limits::default()).expect("a domain name")
+}
+
+impl Size {
+    /// So many times 1,024 octets.
+    pub const fn kib(n: u64) -> Size {
+        Size(n << 10)
+    }
+
+    /// So many times 1,048,576 octets.
+    pub const fn mib(n: u64) -> Size {
+        Size(n << 20)
+    }
+
+    /// So many times 1,073,741,824 octets.
+    pub const fn gib(n: u64) -> Size {
+        Size(n << 30)
+    }
+}
+
+/// Units of size, largest first.
+const SIZES: [(&str, u64); 4] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
+
+/// Units of time in milliseconds, largest first.
+const TIMES: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+];
+
+/// The sum of numbers with their units, as in `1h 30m`; none if it is anything else, or too much.
+fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let mut rest = text.trim();
+    let mut sum = 0u64;
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let (number, after) = split_where(rest, |c| !c.is_ascii_digit());
+        let (unit, after) = split_where(after.trim_start(), |c| !c.is_ascii_alphabetic());
+        let (_, worth) = units.iter().find(|(name, _)| *name == unit)?;
+        sum = sum.checked_add(number.parse::<u64>().ok()?.checked_mul(*worth)?)?;
+        rest = after.trim_start();
+    }
+    Some(sum)
+}
+
+fn split_where(text: &str, end: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(end).unwrap_or(text.len()))
+}
+
+/// A number in the largest unit that divides it.
+fn in_units(number: u64, units: &[(&str, u64)], space: &str) -> String {
+    let fits = units
+        .iter()
+        .find(|(_, worth)| number >= *worth && number.is_multiple_of(*worth));
+    let (unit, worth) = fits
+        .or(units.iter().find(|(unit, _)| *unit == "s"))
+        .unwrap_or(&("B", 1));
+    format!("\"{}{space}{unit}\"", number / worth)
+}
+
+impl Value for Size {
+    fn kind() -> String {
+        "size: `\"50 MiB\"` (B, KiB, MiB, GiB) or octets".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<Size> {
+        let size = match found.value {
+            DeValue::String(text) => quantity(text, &SIZES),
+            DeValue::Integer(_) => integer(found),
+            _ => None,
+        };
+        if size.is_none() {
+            let advice = "write a size with its unit (B, KiB, MiB or GiB), such as \"50 MiB\", \
+                          or a number of octets";
+            reader.wrong(found, "is not a size", advice);
+        }
+        size.map(Size)
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(in_units(self.0, &SIZES, " "))
+    }
+}
+
+impl Value for Duration {
+    fn kind() -> String {
+        "duration: `\"1h 30m\"` (d, h, m, s, ms)".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<Duration> {
+        let millis = found.value.as_str().and_then(|text| quantity(text, &TIMES));
+        if millis.is_none() {
+            let advice =
+                "write a duration with its unit (d, h, m, s or ms), such as \"5m\" or \"1h 30m\"";
+            reader.wrong(found, "is not a duration", advice);
+        }
+        millis.map(Duration::from_millis)
+    }
+
+    fn show(&self) -> Option<String> {
+        // Settings are read in milliseconds, and no longer than u64 holds.
+        Some(in_units(
+            u64::try_from(self.as_millis()).unwrap_or(u64::MAX),
+            &TIMES,
+            "",
+        ))
+    }
+}
+
+/// The integer that was written, if it is one of 64 bits without a sign.
+fn integer(found: &Found<'_>) -> Option<u64> {
+    let written = found.value.as_integer()?;
+    u64::from_str_radix(written.as_str(), written.radix()).ok()
+}
+
+/// Whole numbers.
+macro_rules! integers {
+    ($($kind:ty),+) => { $(
+        impl Value for $kind {
+            fn kind() -> String {
+                "integer".into()
+            }
+
+            fn read(found: &Found<'_>, reader: &mut Reader) -> Option<$kind> {
+                let number = integer(found).and_then(|n| <$kind>::try_from(n).ok());
+                if number.is_none() {
+                    let advice = format!("write a whole number from 0 to {}", <$kind>::MAX);
+                    reader.wrong(found, "is not a number that fits here", &advice);
+                }
+                number
+            }
+
+            fn show(&self) -> Option<String> {
+                Some(self.to_string())
+            }
+        }
+    )+ };
+}
+
+integers!(u32, u64);
+
+impl Value for bool {
+    fn kind() -> String {
+        "`true` or `false`".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<bool> {
+        let truth = found.value.as_bool();
+        if truth.is_none() {
+            reader.wrong(
+                found,
+                "is neither true nor false",
+                "write true or false, without quotes",
+            );
+        }
+        truth
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+/// One of a few words.
+macro_rules! words {
+    ($($kind:ident { $($variant:ident $word:literal),+ })+) => { $(
+        impl Value for $kind {
+            fn kind() -> String {
+                [$(concat!("`\"", $word, "\"`")),+].join(", ")
+            }
+
+            fn read(found: &Found<'_>, reader: &mut Reader) -> Option<$kind> {
+                match found.value.as_str() {
+                    $(Some($word) => Some($kind::$variant),)+
+                    _ => {
+                        let words = [$(concat!("\"", $word, "\"")),+].join(", ");
+                        reader.wrong(found, "is none of its words", &format!("write one of {words}"));
+                        None
+                    }
+                }
+            }
+
+            fn show(&self) -> Option<String> {
+                Some(match self { $($kind::$variant => concat!("\"", $word, "\"")),+ }.into())
+            }
+        }
+    )+ };
+}
+
+words! {
+    BareLineEnds { Refuse "refuse", Normalise "normalise" }
+    LogFormat { Auto "auto", Text "text", Json "json" }
+    Level { Error "error", Warn "warn", Info "info", Debug "debug" }
+}
+
+/// Reads a string through `parse`, whose error says what is wrong with it.
+fn parsed<T>(
+    found: &Found<'_>,
+    reader: &mut Reader,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+    advice: &str,
+) -> Option<T> {
+    let result = match found.value.as_str() {
+        Some(text) => parse(text),
+        None => Err(format!("is {}, not a string", found.value.type_str())),
+    };
+    match result {
+        Ok(value) => Some(value),
+        Err(what) => {
+            reader.wrong(found, &what, advice);
+            None
+        }
+    }
+}
+
+fn quoted(text: &str) -> Option<String> {
+    Some(format!("{text:?}"))
+}
+
+impl Value for String {
+    fn kind() -> String {
+        "string".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<String> {
+        let not_empty = |text: &str| match text {
+            "" => Err("is empty".into()),
+            text => Ok(text.into()),
+        };
+        parsed(
+            found,
+            reader,
+            not_empty,
+            "write a name in quotes, or leave the setting out",
+        )
+    }
+
+    fn show(&self) -> Option<String> {
+        quoted(self)
+    }
+}
+
+impl Value for PathBuf {
+    fn kind() -> String {
+        "path".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<PathBuf> {
+        let path = |text: &str| match text {
+            "" => Err("is empty".into()),
+            text if text.contains('\0') => Err("has a NUL in it".into()),
+            text => Ok(text.into()),
+        };
+        parsed(found, reader, path, "write the path of a folder in quotes")
+    }
+
+    fn show(&self) -> Option<String> {
+        quoted(&self.to_string_lossy())
+    }
+}
+
+impl Value for SocketAddr {
+    fn kind() -> String {
+        "address and port".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<SocketAddr> {
+        let parse = |text: &str| {
+            text.parse()
+                .map_err(|_| "is not an IP address with a port".to_owned())
+        };
+        let advice = "write both, such as \"127.0.0.1:2525\" or \"[::1]:25\"; \"0.0.0.0:25\" is \
+                      every IPv4 address of this machine, \"[::]:25\" every IPv6 one";
+        parsed(found, reader, parse, advice)
+    }
+
+    fn show(&self) -> Option<String> {
+        quoted(&self.to_string())
+    }
+}
+
+impl Value for Domain {
+    fn kind() -> String {
+        "domain name".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<Domain> {
+        let parse = |text: &str| {
+            Domain::parse(text, &Limits::default())
+                .map_err(|error| format!("is not a domain name: {error:?}"))
+        };
+        parsed(
+            found,
+            reader,
+            parse,
+            "write a name such as \"mail.example.org\"",
+        )
+    }
+
+    fn show(&self) -> Option<String> {
+        quoted(self.as_str())
+    }
+}
+
+impl Value for LocalPart {
+    fn kind() -> String {
+        "local-part".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<LocalPart> {
+        let advice = "write what stands before the @ of the address, without SMTP's own quoting";
+        parsed(found, reader, local_part, advice)
+    }
+
+    fn show(&self) -> Option<String> {
+        quoted(self.as_str())
+    }
+}
+
+fn local_part(text: &str) -> Result<LocalPart, String> {
+    if text.is_empty() {
+        return Err("is empty".into());
+    }
+    if text.contains('@') {
+        return Err("has an @ in it, so it is not a local-part alone".into());
+    }
+    LocalPart::from_unquoted(text, &Limits::default())
+        .map_err(|error| format!("is not a local-part: {error:?}"))
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, String> {
+    Mailbox::parse(text, &Limits::default())
+        .map_err(|error| format!("is not an address: {error:?}"))
+}
+
+impl Value for Mailbox {
+    fn kind() -> String {
+        "address".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<Mailbox> {
+        parsed(
+            found,
+            reader,
+            mailbox,
+            "write an address such as \"anna@example.org\"",
+        )
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(format!("{self:?}"))
+    }
+}
+
+impl Value for AliasTarget {
+    fn kind() -> String {
+        "local-part or address".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<AliasTarget> {
+        let parse = |text: &str| match text.contains('@') {
+            true => mailbox(text).map(AliasTarget::Mailbox),
+            false => local_part(text).map(AliasTarget::Here),
+        };
+        parsed(
+            found,
+            reader,
+            parse,
+            "write a mailbox or alias such as \"anna\" or \"anna@example.org\"",
+        )
+    }
+
+    fn show(&self) -> Option<String> {
+        match self {
+            AliasTarget::Here(local) => local.show(),
+            AliasTarget::Mailbox(mailbox) => mailbox.show(),
+        }
+    }
+}
+
+impl Value for Delimiter {
+    fn kind() -> String {
+        "string of one character or none".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<Delimiter> {
+        let parse = |text: &str| {
+            let mut characters = text.chars();
+            match (characters.next(), characters.next()) {
+                (Some(c), None) if !c.is_ascii_punctuation() || c == '@' || c == '"' => {
+                    Err("would split names at letters, or can't stand in one".into())
+                }
+                (delimiter, None) => Ok(Delimiter(delimiter)),
+                _ => Err("is more than one character".into()),
+            }
+        };
+        parsed(
+            found,
+            reader,
+            parse,
+            "write a character such as \"+\" or \"-\", or \"\" for none",
+        )
+    }
+
+    fn show(&self) -> Option<String> {
+        quoted(&self.0.map(String::from).unwrap_or_default())
+    }
+}
+
+impl<T: Value> Value for Option<T> {
+    fn kind() -> String {
+        T::kind()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<Option<T>> {
+        T::read(found, reader).map(Some)
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(T::show)
+    }
+}
+
+impl<T: Value> Value for Vec<T> {
+    fn kind() -> String {
+        format!("list of {}s", T::kind())
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<Vec<T>> {
+        let Some(array) = found.value.as_array() else {
+            reader.wrong(
+                found,
+                "is not a list",
+                "put what belongs in it between [ and ]",
+            );
+            return None;
+        };
+        let each = array.iter().enumerate().filter_map(|(index, item)| {
+            let found = Found::new(item, format!("{}[{index}]", found.path));
+            reader.place(&found);
+            T::read(&found, reader)
+        });
+        Some(each.collect())
+    }
+
+    fn show(&self) -> Option<String> {
+        let items: Vec<String> = self.iter().filter_map(T::show).collect();
+        Some(format!("[{}]", items.join(", ")))
+    }
+}
+
+impl Value for Aliases {
+    fn kind() -> String {
+        "table of lists of local-parts or addresses".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<Aliases> {
+        let Some(table) = found.value.as_table() else {
+            let advice = "write a table such as { info = [\"anna\", \"bob@example.org\"] }";
+            reader.wrong(found, "is not a table", advice);
+            return None;
+        };
+        let mut aliases = Vec::new();
+        for (key, value) in table {
+            let found = Found::new(value, join(&found.path, key.get_ref()));
+            reader.place(&found);
+            let name = local_part(key.get_ref())
+                .map_err(|what| reader.wrong_at(key.span(), &found.path, &what, "rename it"));
+            let targets = <Vec<AliasTarget> as Value>::read(&found, reader);
+            if targets.as_ref().is_some_and(Vec::is_empty)
+                && value
+                    .get_ref()
+                    .as_array()
+                    .is_some_and(|array| array.is_empty())
+            {
+                reader.wrong(
+                    &found,
+                    "stands for nobody",
+                    "name a target, or take the alias out",
+                );
+            }
+            if let (Ok(name), Some(targets)) = (name, targets) {
+                aliases.push(Alias { name, targets });
+            }
+        }
+        Some(Aliases(aliases))
+    }
+
+    fn show(&self) -> Option<String> {
+        let show = |alias: &Alias| {
+            Some(format!(
+                "{} = {}",
+                alias.name.as_str(),
+                alias.targets.show()?
+            ))
+        };
+        let aliases: Vec<String> = self.0.iter().filter_map(show).collect();
+        Some(format!("{{{}}}", aliases.join(", ")))
+    }
+}
