@@ -4,6 +4,7 @@
 //! synced apart from what is, and at a crash loses or tears the former.
 
 pub mod real;
+pub mod sim;
 
 use std::fmt;
 use std::io;
