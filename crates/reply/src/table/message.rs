@@ -2,6 +2,7 @@
 
 use crate::answer::Answer;
 use crate::receipt::Receipt;
+use crate::table::transaction::DataReply;
 use crate::text::Rule;
 
 crate::table::rows! {
@@ -75,6 +76,8 @@ crate::table::rows! {
     /// What the store or a policy may say to a chunk; after the last one it comes from an
     /// [`EndOfDataReply`], whose rule about 250 holds here too.
     handler BdatReply {
+        /// A chunk that is not the last was taken.
+        ChunkTaken 250 ["2.0.0"] "Octets received", default addition, "RFC 3030 2";
         /// After the last chunk: the message and its envelope are on disk.
         Accepted(receipt: Receipt) 250 ["2.0.0", "2.6.0"] "Requested mail action okay, completed", default addition, "RFC 3030 2";
         /// After the last chunk: a rule discards the message.
@@ -92,8 +95,6 @@ crate::table::rows! {
     }
     /// What the session says to BDAT before any handler.
     gate BdatGate {
-        /// A chunk that is not the last was taken.
-        ChunkTaken 250 ["2.0.0"] "Octets received", default addition, "RFC 3030 2";
         /// No transaction or no recipient, after the last chunk, or mixed with DATA.
         BadSequence 503 ["5.5.1"] "Bad sequence of commands", default addition, "RFC 3030 2";
         /// RCPTs were tried, and all were refused.
@@ -143,6 +144,27 @@ impl From<EndOfDataReply> for BdatReply {
             }
             End::StorageShort => BdatReply::StorageShort,
         }
+    }
+}
+
+impl From<DataReply> for BdatReply {
+    /// What is said to DATA, as a chunk's reply: the session asks the same before the first chunk
+    /// as it does before 354.
+    fn from(said: DataReply) -> BdatReply {
+        match said {
+            DataReply::GoAhead => BdatReply::ChunkTaken,
+            DataReply::LocalError | DataReply::Misconfigured | DataReply::Deferred => {
+                BdatReply::LocalError
+            }
+            DataReply::TransactionRefused | DataReply::Refused => BdatReply::Refused,
+        }
+    }
+}
+
+impl From<Answer<DataReply>> for Answer<BdatReply> {
+    /// The same, with the words and the enhanced code kept where they still fit.
+    fn from(answer: Answer<DataReply>) -> Answer<BdatReply> {
+        answer.said_as()
     }
 }
 
