@@ -10,6 +10,10 @@ use crate::state::DELETED_BY_OPERATOR;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecipientIx(pub u32);
 
+/// The words kept of an attempt are cut at so many octets: whatever a peer says, a message's
+/// state stays small.
+pub const MOST_WORDS: usize = 1024;
+
 /// Where a recipient stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Life {
@@ -90,15 +94,15 @@ impl Life {
             Outcome::Deferred { attempt, due, why } => Life::Pending {
                 attempts: *attempt,
                 due: *due,
-                last: why.clone(),
+                last: words(why),
             },
             Outcome::Delivered { by } => Life::Delivered {
                 at: now,
-                by: by.clone(),
+                by: words(by),
             },
             Outcome::Failed { why, notice } => Life::Failed {
                 at: now,
-                why: why.clone(),
+                why: words(why),
                 notice: match notice {
                     NoticeState::Owed | NoticeState::Sent => NoticeState::Owed,
                     NoticeState::Unwanted => NoticeState::Unwanted,
@@ -106,7 +110,7 @@ impl Life {
             },
             Outcome::Discarded { rule } => Life::Discarded {
                 at: now,
-                rule: rule.clone(),
+                rule: words(rule),
             },
         };
         true
@@ -128,6 +132,11 @@ impl Life {
             Life::Failed { .. } | Life::Delivered { .. } | Life::Discarded { .. } => {}
         }
     }
+}
+
+/// At most [`MOST_WORDS`] of `text`, whole characters.
+fn words(text: &str) -> String {
+    String::from(&text[..text.floor_char_boundary(MOST_WORDS)])
 }
 
 /// What an attempt did for one recipient.
