@@ -1,7 +1,15 @@
 //! Paths, mailboxes and hosts (RFC 5321 4.1.2, 4.1.3; RFC 6531 3.3).
 
-use alloc::string::String;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::fmt;
+
+mod host;
+mod local_part;
+#[cfg(test)]
+mod tests;
+
+pub use host::{AddressLiteral, Domain, HeloName, Host};
+pub use local_part::LocalPart;
+pub(crate) use local_part::{is_atom, unquote};
 
 /// How long an address may be, in octets (RFC 5321 4.5.3.1).
 ///
@@ -23,6 +31,13 @@ impl Limits {
         local_part: 64,
         domain: 255,
         path: 256,
+    };
+
+    /// No limits, for reading back what was taken under limits that may have been wider.
+    pub const NONE: Limits = Limits {
+        local_part: usize::MAX,
+        domain: usize::MAX,
+        path: usize::MAX,
     };
 }
 
@@ -72,132 +87,6 @@ pub enum AddressError {
     PathTooLong,
 }
 
-/// The part before the `@`, with quoting taken away; UTF-8 where RFC 6531 allows it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocalPart(pub(crate) String);
-
-impl LocalPart {
-    /// Reads a dot-string or a quoted string (RFC 5321 4.1.2, RFC 6531 3.3).
-    pub fn parse(text: &str, limits: &Limits) -> Result<LocalPart, AddressError> {
-        let _ = (text, limits);
-        todo!()
-    }
-
-    /// Takes a local-part that has no quoting on it: any text without control characters.
-    pub fn from_unquoted(text: &str, limits: &Limits) -> Result<LocalPart, AddressError> {
-        let _ = (text, limits);
-        todo!()
-    }
-
-    /// The local-part without quoting. [`Display`](core::fmt::Display) quotes it where it must be.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it can be sent without SMTPUTF8.
-    pub fn is_ascii(&self) -> bool {
-        self.0.is_ascii()
-    }
-}
-
-/// A domain name as it was written, without a closing dot.
-#[derive(Debug, Clone)]
-pub struct Domain(pub(crate) String);
-
-impl Domain {
-    /// Reads a domain name (RFC 5321 4.1.2, RFC 6531 3.3).
-    pub fn parse(text: &str, limits: &Limits) -> Result<Domain, AddressError> {
-        let _ = (text, limits);
-        todo!()
-    }
-
-    /// The name as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it can be sent without SMTPUTF8.
-    pub fn is_ascii(&self) -> bool {
-        self.0.is_ascii()
-    }
-}
-
-/// What stands between brackets (RFC 5321 4.1.3).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AddressLiteral {
-    /// `[192.0.2.1]`
-    V4(Ipv4Addr),
-    /// `[IPv6:2001:db8::1]`
-    V6(Ipv6Addr),
-}
-
-impl AddressLiteral {
-    /// Reads a literal with its brackets.
-    pub fn parse(text: &str) -> Result<AddressLiteral, AddressError> {
-        let _ = text;
-        todo!()
-    }
-}
-
-/// What stands after the `@`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Host {
-    /// A domain name.
-    Domain(Domain),
-    /// An address in brackets.
-    Literal(AddressLiteral),
-}
-
-impl Host {
-    /// Reads a domain name or a literal.
-    pub fn parse(text: &str, limits: &Limits) -> Result<Host, AddressError> {
-        let _ = (text, limits);
-        todo!()
-    }
-
-    /// The domain name, if it is one.
-    pub fn domain(&self) -> Option<&Domain> {
-        match self {
-            Host::Domain(domain) => Some(domain),
-            Host::Literal(_) => None,
-        }
-    }
-
-    /// Whether it can be sent without SMTPUTF8.
-    pub fn is_ascii(&self) -> bool {
-        self.domain().is_none_or(Domain::is_ascii)
-    }
-}
-
-/// What a client calls itself in HELO, EHLO or LHLO.
-///
-/// Wider than a [`Host`]: RFC 5321 4.1.2 allows no underscore and no closing dot, but working clients send them,
-/// and the name decides nothing (RFC 5321 4.1.4).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeloName {
-    written: String,
-    host: Option<Host>,
-}
-
-impl HeloName {
-    /// Reads the argument of HELO, EHLO or LHLO. A comment after a literal is dropped
-    /// (RFC 5321 4.1.1.1 tells of that custom).
-    pub fn parse(text: &str, limits: &Limits) -> Result<HeloName, AddressError> {
-        let _ = (text, limits);
-        todo!()
-    }
-
-    /// The name as it was written, a literal with its brackets, without comment or closing dot.
-    pub fn as_str(&self) -> &str {
-        &self.written
-    }
-
-    /// The name as a host; `None` if it has an underscore.
-    pub fn host(&self) -> Option<&Host> {
-        self.host.as_ref()
-    }
-}
-
 /// `local-part@host`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mailbox {
@@ -210,13 +99,22 @@ pub struct Mailbox {
 impl Mailbox {
     /// Reads `local-part@host` (RFC 5321 4.1.2).
     pub fn parse(text: &str, limits: &Limits) -> Result<Mailbox, AddressError> {
-        let _ = (text, limits);
-        todo!()
+        let at = end_of_local_part(text).ok_or(AddressError::NoAt)?;
+        Ok(Mailbox {
+            local: LocalPart::parse(&text[..at], limits)?,
+            host: Host::parse(&text[at + 1..], limits)?,
+        })
     }
 
     /// Whether it can be sent without SMTPUTF8.
     pub fn is_ascii(&self) -> bool {
         self.local.is_ascii() && self.host.is_ascii()
+    }
+}
+
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.local, self.host)
     }
 }
 
@@ -232,8 +130,10 @@ pub enum ReversePath {
 impl ReversePath {
     /// Reads `<>` or a path with its brackets.
     pub fn parse(text: &str, limits: &Limits) -> Result<ReversePath, AddressError> {
-        let _ = (text, limits);
-        todo!()
+        if text == "<>" {
+            return Ok(ReversePath::Null);
+        }
+        path(text, limits).map(ReversePath::Mailbox)
     }
 
     /// The mailbox, if somebody is named.
@@ -250,6 +150,15 @@ impl ReversePath {
     }
 }
 
+impl fmt::Display for ReversePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReversePath::Null => f.write_str("<>"),
+            ReversePath::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
+        }
+    }
+}
+
 /// Whom a message is for (RFC 5321 4.1.1.3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ForwardPath {
@@ -262,8 +171,13 @@ pub enum ForwardPath {
 impl ForwardPath {
     /// Reads `<Postmaster>` or a path with its brackets.
     pub fn parse(text: &str, limits: &Limits) -> Result<ForwardPath, AddressError> {
-        let _ = (text, limits);
-        todo!()
+        if text == "<>" {
+            return Err(AddressError::Null);
+        }
+        if text.eq_ignore_ascii_case("<Postmaster>") {
+            return Ok(ForwardPath::Postmaster);
+        }
+        path(text, limits).map(ForwardPath::Mailbox)
     }
 
     /// The mailbox, if it isn't the bare postmaster.
@@ -280,33 +194,90 @@ impl ForwardPath {
     }
 }
 
-// Equality of domains, order and hash are without regard to ASCII case (RFC 5321 2.4).
-impl PartialEq for Domain {
-    fn eq(&self, other: &Domain) -> bool {
-        self.0.eq_ignore_ascii_case(&other.0)
-    }
-}
-
-impl Eq for Domain {}
-
-impl PartialOrd for Domain {
-    fn partial_cmp(&self, other: &Domain) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Domain {
-    fn cmp(&self, other: &Domain) -> core::cmp::Ordering {
-        let lower = |byte: u8| byte.to_ascii_lowercase();
-        self.0.bytes().map(lower).cmp(other.0.bytes().map(lower))
-    }
-}
-
-impl core::hash::Hash for Domain {
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        for byte in self.0.bytes() {
-            state.write_u8(byte.to_ascii_lowercase());
+impl fmt::Display for ForwardPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ForwardPath::Postmaster => f.write_str("<Postmaster>"),
+            ForwardPath::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
         }
-        state.write_u8(0xff);
     }
 }
+
+/// Path = "<" [ A-d-l ":" ] Mailbox ">"
+fn path(text: &str, limits: &Limits) -> Result<Mailbox, AddressError> {
+    let inside = text
+        .strip_prefix('<')
+        .and_then(|rest| rest.strip_suffix('>'))
+        .ok_or(AddressError::Brackets)?;
+    let mailbox = Mailbox::parse(after_source_route(inside, limits)?, limits)?;
+    if text.len() > limits.path {
+        return Err(AddressError::PathTooLong);
+    }
+    Ok(mailbox)
+}
+
+/// Drops `@domain,@domain:`, which has to be accepted and is best ignored (RFC 5321 4.1.1.3
+/// and appendix C).
+fn after_source_route<'a>(inside: &'a str, limits: &Limits) -> Result<&'a str, AddressError> {
+    if !inside.starts_with('@') {
+        return Ok(inside);
+    }
+    let (route, mailbox) = inside.split_once(':').ok_or(AddressError::SourceRoute)?;
+    for hop in route.split(',') {
+        hop.strip_prefix('@')
+            .and_then(|domain| Domain::parse(domain, limits).ok())
+            .ok_or(AddressError::SourceRoute)?;
+    }
+    Ok(mailbox)
+}
+
+/// Where the `@` after the local-part is: the first one that isn't quoted.
+fn end_of_local_part(text: &str) -> Option<usize> {
+    outside_quotes(text.as_bytes(), b'@')
+}
+
+/// Where a path that begins with `<` ends: past the first `>` that isn't quoted.
+pub(crate) fn end_of_path(octets: &[u8]) -> Option<usize> {
+    outside_quotes(octets, b'>').map(|at| at + 1)
+}
+
+/// Where `wanted` first is outside quotes. It has to be ASCII: then the place found is the edge of a
+/// character.
+pub(crate) fn outside_quotes(octets: &[u8], wanted: u8) -> Option<usize> {
+    let mut quoted = false;
+    let mut escaped = false;
+    octets.iter().position(|&octet| {
+        if escaped {
+            escaped = false;
+        } else if quoted && octet == b'\\' {
+            escaped = true;
+        } else if octet == b'"' {
+            quoted = !quoted;
+        } else if !quoted {
+            return octet == wanted;
+        }
+        false
+    })
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AddressError::Brackets => "the address has to stand in <>",
+            AddressError::SourceRoute => "the source route can't be read",
+            AddressError::NoAt => "the address has no domain",
+            AddressError::LocalPart => "the local-part can't be read",
+            AddressError::Domain => "the domain can't be read",
+            AddressError::Literal => "the address literal can't be read",
+            AddressError::LiteralTag => "this kind of address literal isn't implemented",
+            AddressError::Null => "<> names nobody",
+            AddressError::NotUtf8 => "the address is not UTF-8",
+            AddressError::Control => "the address has a control character",
+            AddressError::LocalPartTooLong => "the local-part is too long",
+            AddressError::DomainTooLong => "the domain is too long",
+            AddressError::PathTooLong => "the path is too long",
+        })
+    }
+}
+
+impl core::error::Error for AddressError {}

@@ -7,9 +7,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::address::{AddressError, Domain, ForwardPath, HeloName, Limits, Mailbox, ReversePath};
+use crate::address::{
+    AddressError, Domain, ForwardPath, HeloName, Limits, LocalPart, Mailbox, ReversePath,
+};
 use crate::extension::Extensions;
 use crate::parameter::{MailParameters, RcptParameters};
+
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
 
 /// The first word of a command, in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,22 +75,70 @@ pub struct Grammar {
 }
 
 impl Verb {
+    /// Every verb we know.
+    pub const ALL: [Verb; 21] = [
+        Verb::Helo,
+        Verb::Ehlo,
+        Verb::Lhlo,
+        Verb::Mail,
+        Verb::Rcpt,
+        Verb::Data,
+        Verb::Bdat,
+        Verb::Rset,
+        Verb::Noop,
+        Verb::Vrfy,
+        Verb::Expn,
+        Verb::Help,
+        Verb::Quit,
+        Verb::Send,
+        Verb::Soml,
+        Verb::Saml,
+        Verb::Turn,
+        Verb::StartTls,
+        Verb::Auth,
+        Verb::Etrn,
+        Verb::Atrn,
+    ];
+
     /// Takes the verb off a line without its CRLF: the verb, and what follows it as
     /// [`Verb::parse`] wants it.
+    ///
+    /// Case doesn't matter (RFC 5321 2.4), nor does white space at the end (RFC 5321 4.1.1).
     pub fn of(line: &[u8]) -> Result<(Verb, &[u8]), UnknownVerb> {
-        let _ = line;
-        todo!()
+        let end = line.iter().position(is_space).unwrap_or(line.len());
+        let (word, arguments) = line.split_at(end);
+        Verb::ALL
+            .into_iter()
+            .find(|verb| verb.as_str().as_bytes().eq_ignore_ascii_case(word))
+            .map(|verb| (verb, trim(arguments)))
+            .ok_or_else(|| UnknownVerb(shown(word)))
     }
 
     /// The verb as it is written in upper case.
     pub const fn as_str(self) -> &'static str {
-        todo!()
-    }
-
-    /// Reads what follows the verb.
-    pub fn parse(self, arguments: &[u8], grammar: &Grammar) -> Result<Command, SyntaxError> {
-        let _ = (arguments, grammar);
-        todo!()
+        match self {
+            Verb::Helo => "HELO",
+            Verb::Ehlo => "EHLO",
+            Verb::Lhlo => "LHLO",
+            Verb::Mail => "MAIL",
+            Verb::Rcpt => "RCPT",
+            Verb::Data => "DATA",
+            Verb::Bdat => "BDAT",
+            Verb::Rset => "RSET",
+            Verb::Noop => "NOOP",
+            Verb::Vrfy => "VRFY",
+            Verb::Expn => "EXPN",
+            Verb::Help => "HELP",
+            Verb::Quit => "QUIT",
+            Verb::Send => "SEND",
+            Verb::Soml => "SOML",
+            Verb::Saml => "SAML",
+            Verb::Turn => "TURN",
+            Verb::StartTls => "STARTTLS",
+            Verb::Auth => "AUTH",
+            Verb::Etrn => "ETRN",
+            Verb::Atrn => "ATRN",
+        }
     }
 }
 
@@ -174,8 +229,8 @@ pub enum Command {
 /// What VRFY or EXPN asks about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
-    /// A user or list without a domain, with quoting taken away.
-    Name(String),
+    /// A user or list without a domain.
+    Name(LocalPart),
     /// A full address, with or without brackets.
     Mailbox(Mailbox),
 }
@@ -249,7 +304,55 @@ impl SyntaxError {
 }
 
 impl fmt::Display for SyntaxError {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SyntaxError::MissingArgument(what) => write!(f, "{what} is missing"),
+            SyntaxError::UnexpectedArgument => f.write_str("no argument belongs here"),
+            SyntaxError::BadArgument(what) => write!(f, "{what} can't be read"),
+            SyntaxError::Expected(what) => write!(f, "{what} expected"),
+            SyntaxError::BadPath(error) | SyntaxError::BadName(error) => error.fmt(f),
+            SyntaxError::BadParameter { name } => {
+                write!(f, "parameter {name} or its value can't be read")
+            }
+            SyntaxError::DuplicateParameter { name } => write!(f, "parameter {name} stands twice"),
+            SyntaxError::UnknownParameter { name } => write!(f, "parameter {name} not recognised"),
+            SyntaxError::ParameterNotImplemented { name } => {
+                write!(f, "parameter {name} not implemented")
+            }
+        }
     }
+}
+
+impl core::error::Error for SyntaxError {}
+
+/// The most of a client's own words that a reply repeats.
+const SHOWN: usize = 32;
+
+/// A client's own word, fit for a reply's text: bounded, with a `?` for what isn't printable
+/// ASCII.
+pub(crate) fn shown(word: &[u8]) -> String {
+    let printable = |octet: &u8| match octet {
+        b'!'..=b'~' => char::from(*octet),
+        _ => '?',
+    };
+    let mut text: String = word.iter().take(SHOWN).map(printable).collect();
+    if word.len() > SHOWN {
+        text.push_str("...");
+    }
+    text
+}
+
+fn is_space(octet: &u8) -> bool {
+    matches!(octet, b' ' | b'\t')
+}
+
+fn trim(octets: &[u8]) -> &[u8] {
+    let Some(start) = octets.iter().position(|octet| !is_space(octet)) else {
+        return &[];
+    };
+    let end = octets
+        .iter()
+        .rposition(|octet| !is_space(octet))
+        .map_or(start, |last| last + 1);
+    &octets[start..end]
 }

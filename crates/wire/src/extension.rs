@@ -1,5 +1,6 @@
 //! The service extensions a server lists in its reply to EHLO (RFC 5321 4.1.1.1).
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -54,13 +55,105 @@ pub struct TransactionLimits {
 impl Extensions {
     /// The lines that follow the first in the reply to EHLO, one keyword each.
     pub fn keywords(&self) -> Vec<String> {
-        todo!()
+        let plain = [
+            (self.pipelining, "PIPELINING"),
+            (self.eight_bit_mime, "8BITMIME"),
+            (self.chunking, "CHUNKING"),
+            (self.binary_mime, "BINARYMIME"),
+            (self.smtputf8, "SMTPUTF8"),
+            (self.enhanced_status_codes, "ENHANCEDSTATUSCODES"),
+            (self.dsn, "DSN"),
+            (self.starttls, "STARTTLS"),
+            (self.help, "HELP"),
+        ];
+        let mut lines: Vec<String> = plain
+            .into_iter()
+            .filter(|&(offered, _)| offered)
+            .map(|(_, keyword)| keyword.into())
+            .collect();
+        match self.size {
+            None => {}
+            Some(Size::Untold) => lines.push("SIZE".into()),
+            Some(Size::Maximum(octets)) => lines.push(format!("SIZE {octets}")),
+        }
+        lines.extend(self.limits.and_then(TransactionLimits::line));
+        lines
     }
 
-    /// Reads the lines that follow the first in a reply to EHLO. Keywords we don't know, and
-    /// ones whose parameters can't be read, are passed over.
+    /// Reads the lines that follow the first in a reply to EHLO, as a client. Keywords we don't
+    /// know, and items that can't be read, are passed over.
     pub fn read<'a>(lines: impl IntoIterator<Item = &'a str>) -> Extensions {
-        let _ = lines.into_iter();
-        todo!()
+        let mut read = Extensions::default();
+        for line in lines {
+            let mut words = line.split_ascii_whitespace();
+            let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
+            match keyword.as_str() {
+                "PIPELINING" => read.pipelining = true,
+                "SIZE" => read.size = Some(Size::read(words.next())),
+                "8BITMIME" => read.eight_bit_mime = true,
+                "CHUNKING" => read.chunking = true,
+                "BINARYMIME" => read.binary_mime = true,
+                "SMTPUTF8" => read.smtputf8 = true,
+                "ENHANCEDSTATUSCODES" => read.enhanced_status_codes = true,
+                "DSN" => read.dsn = true,
+                "STARTTLS" => read.starttls = true,
+                "HELP" => read.help = true,
+                "LIMITS" => read.limits = Some(TransactionLimits::read(words)),
+                _ => {}
+            }
+        }
+        read
     }
 }
+
+impl Size {
+    /// RFC 1870 4: 0 says that there is no fixed maximum. What can't be read tells nothing.
+    fn read(word: Option<&str>) -> Size {
+        match word.and_then(|word| word.parse().ok()) {
+            None | Some(0) => Size::Untold,
+            Some(octets) => Size::Maximum(octets),
+        }
+    }
+}
+
+impl TransactionLimits {
+    /// The most that six digits say.
+    const GREATEST: u32 = 999_999;
+
+    /// The keyword's line; `None` if no limit can be told.
+    fn line(self) -> Option<String> {
+        let mut line = String::from("LIMITS");
+        let named = [
+            ("MAILMAX", self.mail_max),
+            ("RCPTMAX", self.rcpt_max),
+            ("RCPTDOMAINMAX", self.rcpt_domain_max),
+        ];
+        for (name, limit) in named {
+            // Only 1 to 999999 can be told (six digits, none to begin with 0).
+            if let Some(limit @ 1..=Self::GREATEST) = limit {
+                line.push_str(&format!(" {name}={limit}"));
+            }
+        }
+        (line != "LIMITS").then_some(line)
+    }
+
+    fn read<'a>(items: impl Iterator<Item = &'a str>) -> TransactionLimits {
+        let mut read = TransactionLimits::default();
+        for (name, value) in items.filter_map(|item| item.split_once('=')) {
+            let place = match name.to_ascii_uppercase().as_str() {
+                "MAILMAX" => &mut read.mail_max,
+                "RCPTMAX" => &mut read.rcpt_max,
+                "RCPTDOMAINMAX" => &mut read.rcpt_domain_max,
+                _ => continue,
+            };
+            *place = value
+                .parse()
+                .ok()
+                .filter(|limit| (1..=Self::GREATEST).contains(limit));
+        }
+        read
+    }
+}
+
+#[cfg(test)]
+mod tests;

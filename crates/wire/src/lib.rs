@@ -1,8 +1,6 @@
 //! Turns bytes into commands, paths, parameters, replies and message data, and back.
 
 #![no_std]
-// Signatures first: the bodies follow at once.
-#![allow(clippy::todo)]
 
 extern crate alloc;
 

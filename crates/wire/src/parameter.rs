@@ -1,6 +1,12 @@
 //! The parameters of MAIL and RCPT (RFC 5321 4.1.1.11 and the extensions).
 
 use alloc::string::String;
+use core::fmt;
+
+mod read;
+#[cfg(test)]
+mod tests;
+mod xtext;
 
 /// What the client says about the octets of the body (RFC 6152, RFC 3030).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,4 +80,83 @@ pub struct RcptParameters {
     pub notify: Option<Notify>,
     /// `ORCPT=` (RFC 3461 4.2).
     pub original: Option<OriginalRecipient>,
+}
+
+impl fmt::Display for MailParameters {
+    /// As a client writes them after the path, each with a space before it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(size) = self.size {
+            write!(f, " SIZE={size}")?;
+        }
+        f.write_str(match self.body {
+            BodyType::SevenBit => "",
+            BodyType::EightBitMime => " BODY=8BITMIME",
+            BodyType::BinaryMime => " BODY=BINARYMIME",
+        })?;
+        if self.smtputf8 {
+            f.write_str(" SMTPUTF8")?;
+        }
+        f.write_str(match self.ret {
+            None => "",
+            Some(Ret::Full) => " RET=FULL",
+            Some(Ret::Headers) => " RET=HDRS",
+        })?;
+        match &self.envid {
+            Some(envid) => write!(f, " ENVID={envid}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for RcptParameters {
+    /// As a client writes them after the path, each with a space before it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(notify) = self.notify {
+            write!(f, " NOTIFY={notify}")?;
+        }
+        match &self.original {
+            Some(original) => write!(f, " ORCPT={original}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for EnvId {
+    /// In xtext.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        xtext::encode(&self.0, f)
+    }
+}
+
+impl fmt::Display for Notify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Notify::On {
+            success,
+            failure,
+            delay,
+        } = *self
+        else {
+            return f.write_str("NEVER");
+        };
+        let asked = [(success, "SUCCESS"), (failure, "FAILURE"), (delay, "DELAY")];
+        let mut comma = "";
+        for (_, name) in asked.iter().filter(|(asked, _)| *asked) {
+            write!(f, "{comma}{name}")?;
+            comma = ",";
+        }
+        // A list of nothing can't be written; it means what NEVER does.
+        f.write_str(if comma.is_empty() { "NEVER" } else { "" })
+    }
+}
+
+impl fmt::Display for OriginalRecipient {
+    /// With its kind, in xtext; a `utf-8` address in the form that needs no SMTPUTF8 (RFC 6533 3).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{};", self.kind)?;
+        if self.kind == "utf-8" {
+            xtext::encode_utf8(&self.address, f)
+        } else {
+            xtext::encode(&self.address, f)
+        }
+    }
 }
