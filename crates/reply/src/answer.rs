@@ -5,6 +5,7 @@ use core::fmt;
 use alloc::vec::Vec;
 
 use crate::code::{Code, Enhanced};
+use crate::command::Command;
 use crate::situation::{Situated, Situation};
 use crate::text::{Lines, Text};
 
@@ -66,7 +67,7 @@ impl<S: Situated> Answer<S> {
         // A value that carries words of its own (a receipt) says them by itself.
         let lines = self
             .lines
-            .or_else(|| (from.code != to.code).then(|| Text::literal(from.text).into()));
+            .or_else(|| (from.text != to.text).then(|| Text::literal(from.text).into()));
         Answer {
             said,
             enhanced,
@@ -108,6 +109,7 @@ impl core::error::Error for WrongClass {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a reply not sent leaves the client waiting"]
 pub struct Reply {
+    answers: Command,
     situation: &'static Situation,
     enhanced: Option<Enhanced>,
     lines: Option<Lines>,
@@ -117,10 +119,25 @@ impl Reply {
     /// A situation in its own words.
     pub(crate) fn of(situation: &'static Situation) -> Reply {
         Reply {
+            answers: situation.command,
             situation,
             enhanced: situation.enhanced.first().copied(),
             lines: None,
         }
+    }
+
+    /// The same as an answer to `command`, when its situation is one of any command: what EHLO
+    /// gets carries no enhanced code, wherever it stands in the table.
+    pub fn answering(self, command: Command) -> Reply {
+        Reply {
+            answers: command,
+            ..self
+        }
+    }
+
+    /// The command it answers.
+    pub const fn answers(&self) -> Command {
+        self.answers
     }
 
     /// The line of the table it comes from.
@@ -142,8 +159,7 @@ impl Reply {
     /// to HELO or EHLO. The caller still has to know that EHLO or LHLO opened the session
     /// (RFC 2034 3, 4).
     pub fn enhanced_on_wire(&self) -> Option<Enhanced> {
-        self.enhanced
-            .filter(|_| self.situation.command.enhanced_on_wire())
+        self.enhanced.filter(|_| self.answers.enhanced_on_wire())
     }
 
     /// Whether the server's own domain stands first in the first line.
@@ -178,6 +194,7 @@ impl<S: Situated> From<Answer<S>> for Reply {
     fn from(answer: Answer<S>) -> Reply {
         let situation = answer.said.situation();
         Reply {
+            answers: situation.command,
             situation,
             enhanced: answer.enhanced.or(situation.enhanced.first().copied()),
             lines: answer.lines.or_else(|| answer.said.into_lines()),

@@ -32,7 +32,7 @@ impl Closing {
             found
         };
         match of(command).or_else(|| of(Command::Any)) {
-            Some(situation) => Reply::of(situation),
+            Some(situation) => Reply::of(situation).answering(command),
             // The row of any command has a 421, as a test of this module shows.
             None => unreachable!("no 421 in the table"),
         }

@@ -146,7 +146,7 @@ impl Command {
                 | Command::Noop
                 | Command::Quit
         );
-        match phase {
+        let reply = match phase {
             Phase::Mailless | Phase::NoService if self == Command::Quit => None,
             Phase::Mailless => Some(
                 self.life_521()
@@ -159,7 +159,8 @@ impl Command {
                     .unwrap_or_else(|| table::AnyGate::ChunkFailed.into()),
             ),
             _ => self.own_gate(phase),
-        }
+        };
+        reply.map(|r| r.answering(self))
     }
 
     /// The 500 for a line too long or unreadable, when the verb was known all the same; the row
@@ -168,6 +169,7 @@ impl Command {
         self.situations()
             .find(|s| s.speaker == Speaker::Wire && s.name == "Unreadable")
             .map_or_else(|| table::AnySyntax::Unreadable.into(), Reply::of)
+            .answering(self)
     }
 
     /// What a code means that a peer sent in answer to this command: the situations of the row,
