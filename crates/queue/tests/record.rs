@@ -1,0 +1,446 @@
+//! The octets a store keeps: they read back, whatever later versions add, and any octets are read
+//! without harm.
+
+// A test that can't go on says where.
+#![allow(clippy::unwrap_used)]
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use postroad_clock::UnixMs;
+use postroad_message::{Edit, Facts};
+use postroad_queue::record::{
+    NotARecord, Unknown, decode_envelope, decode_state, encode_envelope, encode_state, fuzz,
+};
+use postroad_queue::state::Waiting;
+use postroad_queue::{
+    Amendment, ClientTrace, Envelope, Life, MessageState, NoticeState, Recipient, RouteKey,
+};
+use postroad_wire::address::{
+    AddressLiteral, Domain, Host, Limits, LocalPart, Mailbox, ReversePath,
+};
+use postroad_wire::parameter::{BodyType, EnvId, Notify, OriginalRecipient, Ret};
+use proptest::prelude::*;
+
+fn mailbox(text: &str) -> Mailbox {
+    Mailbox::parse(text, &Limits::default()).unwrap_or_else(|e| panic!("{text}: {e:?}"))
+}
+
+fn any_mailbox() -> impl Strategy<Value = Mailbox> {
+    let local = "[ -~à-ž]{1,20}".prop_filter_map("a local-part", |text| {
+        LocalPart::from_unquoted(&text, &Limits::default()).ok()
+    });
+    let host = prop_oneof![
+        "[a-zA-Z0-9]{1,9}(\\.[a-z0-9]{1,9}){0,3}".prop_filter_map("a domain", |text| {
+            Domain::parse(&text, &Limits::default())
+                .ok()
+                .map(Host::Domain)
+        }),
+        any::<IpAddr>().prop_map(|address| Host::Literal(match address {
+            IpAddr::V4(address) => AddressLiteral::V4(address),
+            IpAddr::V6(address) => AddressLiteral::V6(address),
+        })),
+    ];
+    (local, host).prop_map(|(local, host)| Mailbox { local, host })
+}
+
+fn any_notify() -> impl Strategy<Value = Notify> {
+    prop_oneof![
+        Just(Notify::Never),
+        any::<(bool, bool, bool)>().prop_map(|(success, failure, delay)| Notify::On {
+            success,
+            failure,
+            delay
+        }),
+    ]
+}
+
+fn any_recipient() -> impl Strategy<Value = Recipient> {
+    (
+        any_mailbox(),
+        any_mailbox(),
+        prop::option::of(("[a-z0-9-]{1,8}", ".{0,20}")),
+        prop::option::of(any_notify()),
+    )
+        .prop_map(|(target, origin, original, notify)| Recipient {
+            target,
+            origin,
+            original: original.map(|(kind, address)| OriginalRecipient { kind, address }),
+            notify,
+        })
+}
+
+fn any_edit() -> impl Strategy<Value = Edit> {
+    let name = || "[A-Za-z-]{1,10}";
+    prop_oneof![
+        (any::<u32>(), name(), any::<Vec<u8>>()).prop_map(|(index, name, value)| Edit::AddField {
+            index,
+            name,
+            value
+        }),
+        (name(), any::<u32>(), any::<Vec<u8>>()).prop_map(|(name, occurrence, value)| {
+            Edit::ChangeField {
+                name,
+                occurrence,
+                value,
+            }
+        }),
+        (name(), any::<u32>())
+            .prop_map(|(name, occurrence)| Edit::RemoveField { name, occurrence }),
+        any::<Vec<u8>>().prop_map(|body| Edit::ReplaceBody { body }),
+    ]
+}
+
+fn any_facts() -> impl Strategy<Value = Facts> {
+    any::<(u64, bool, bool, bool, u64, u32)>().prop_map(|facts| Facts {
+        size: facts.0,
+        eight_bit_header: facts.1,
+        eight_bit_body: facts.2,
+        binary_body: facts.3,
+        longest_line: facts.4,
+        received_count: facts.5,
+    })
+}
+
+fn any_envelope() -> impl Strategy<Value = Envelope> {
+    let said = (
+        prop::option::of(any_mailbox()),
+        prop::sample::select(vec![
+            BodyType::SevenBit,
+            BodyType::EightBitMime,
+            BodyType::BinaryMime,
+        ]),
+        any::<bool>(),
+        prop::option::of(prop::sample::select(vec![Ret::Full, Ret::Headers])),
+        prop::option::of(".{0,20}"),
+    );
+    let client = (any::<Option<IpAddr>>(), ".{0,20}", "[A-Z]{0,8}");
+    let lists = (
+        prop::collection::vec(any_recipient(), 0..5),
+        prop::collection::vec(any_edit(), 0..5),
+        any::<Vec<u8>>(),
+    );
+    let rest = (any::<u64>(), any::<i8>(), ".{0,20}", any_facts());
+    (said, client, lists, rest).prop_map(|(said, client, lists, rest)| Envelope {
+        received_at: UnixMs(rest.0),
+        reverse_path: said.0.map_or(ReversePath::Null, ReversePath::Mailbox),
+        body_type: said.1,
+        smtputf8: said.2,
+        ret: said.3,
+        envid: said.4.map(EnvId),
+        client: ClientTrace {
+            address: client.0,
+            hello: client.1,
+            protocol: client.2,
+        },
+        priority: rest.1,
+        sender_key: rest.2,
+        recipients: lists.0,
+        trace: Bytes::from(lists.2),
+        edits: lists.1,
+        facts: rest.3,
+    })
+}
+
+fn any_life() -> impl Strategy<Value = Life> {
+    let at = || any::<u64>().prop_map(UnixMs);
+    let notice = prop::sample::select(vec![
+        NoticeState::Owed,
+        NoticeState::Sent,
+        NoticeState::Unwanted,
+    ]);
+    prop_oneof![
+        (any::<u32>(), at(), ".{0,30}").prop_map(|(attempts, due, last)| Life::Pending {
+            attempts,
+            due,
+            last
+        }),
+        (at(), ".{0,30}").prop_map(|(at, by)| Life::Delivered { at, by }),
+        (at(), ".{0,30}", notice).prop_map(|(at, why, notice)| Life::Failed { at, why, notice }),
+        (at(), ".{0,30}").prop_map(|(at, rule)| Life::Discarded { at, rule }),
+    ]
+}
+
+fn any_route() -> impl Strategy<Value = RouteKey> {
+    ".{0,20}".prop_map(|text| RouteKey(text.into()))
+}
+
+fn any_waiting() -> impl Strategy<Value = Waiting> {
+    let amendment = prop_oneof![
+        Just(Amendment::Hold),
+        Just(Amendment::Release),
+        Just(Amendment::RetryNow),
+        Just(Amendment::Delete),
+        any_route().prop_map(Amendment::Redirect),
+    ];
+    (amendment, any::<u64>()).prop_map(|(amendment, at)| Waiting {
+        amendment,
+        at: UnixMs(at),
+    })
+}
+
+fn any_state() -> impl Strategy<Value = MessageState> {
+    (
+        prop::collection::vec(any_life(), 0..6),
+        any::<bool>(),
+        prop::option::of(any_route()),
+        prop::collection::vec(any_waiting(), 0..4),
+    )
+        .prop_map(|(lives, held, redirect, waiting)| MessageState {
+            lives,
+            held,
+            redirect,
+            waiting,
+            unknown: Unknown::default(),
+        })
+}
+
+/// Changes some octets, so that what comes near a record is tried too.
+fn damage(mut octets: Vec<u8>, changes: &[(prop::sample::Index, u8)]) -> Vec<u8> {
+    for (at, value) in changes {
+        let at = at.index(octets.len());
+        octets[at] = *value;
+    }
+    octets
+}
+
+fn any_changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
+    prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..4)
+}
+
+proptest! {
+    #[test]
+    fn an_envelope_reads_back(envelope in any_envelope()) {
+        let octets = encode_envelope(&envelope, &Unknown::default());
+        let read = decode_envelope(&octets);
+        prop_assert_eq!(&read, &Ok((envelope, Unknown::default())));
+        // Domains are equal in any case; the octets say that theirs was kept.
+        let (again, unknown) = read.map_err(|e| TestCaseError::fail(e.to_string()))?;
+        prop_assert_eq!(encode_envelope(&again, &unknown), octets);
+    }
+
+    #[test]
+    fn a_state_reads_back(state in any_state()) {
+        prop_assert_eq!(decode_state(&encode_state(&state)), Ok(state));
+    }
+
+    #[test]
+    fn a_record_cut_short_is_no_record_or_misses_its_end(
+        envelope in any_envelope(), state in any_state(), cut: prop::sample::Index,
+    ) {
+        let octets = encode_envelope(&envelope, &Unknown::default());
+        prop_assert!(decode_envelope(&octets[..cut.index(octets.len())]).is_err());
+        // A state has no field that must be there: one cut between fields is a shorter one.
+        let octets = encode_state(&state);
+        let read = decode_state(&octets[..cut.index(octets.len())]);
+        prop_assert_ne!(read, Ok(state));
+    }
+
+    #[test]
+    fn any_octets_are_read_without_harm(
+        octets: Vec<u8>, kind in prop::sample::select(b"ES".to_vec()),
+        envelope in any_envelope(), state in any_state(), changes in any_changes(),
+    ) {
+        fuzz(&octets);
+        fuzz(&[&[kind], &octets[..]].concat());
+        fuzz(&damage(encode_envelope(&envelope, &Unknown::default()), &changes));
+        fuzz(&damage(encode_state(&state), &changes));
+    }
+}
+
+fn example_envelope() -> Envelope {
+    Envelope {
+        received_at: UnixMs(1_790_000_000_123),
+        reverse_path: ReversePath::Mailbox(mailbox("\"a b\"@[192.0.2.1]")),
+        body_type: BodyType::EightBitMime,
+        smtputf8: true,
+        ret: Some(Ret::Headers),
+        envid: Some(EnvId("QQ314159".into())),
+        client: ClientTrace {
+            address: Some(IpAddr::V6("2001:db8::25".parse().unwrap())),
+            hello: "client.example".into(),
+            protocol: "UTF8SMTP".into(),
+        },
+        priority: -3,
+        sender_key: "net:2001:db8::/48".into(),
+        recipients: vec![
+            Recipient {
+                target: mailbox("josé@Mail.example"),
+                origin: mailbox("sales@example.org"),
+                original: Some(OriginalRecipient {
+                    kind: "rfc822".into(),
+                    address: "sales@example.org".into(),
+                }),
+                notify: Some(Notify::On {
+                    success: false,
+                    failure: true,
+                    delay: true,
+                }),
+            },
+            Recipient {
+                target: mailbox("root@[IPv6:2001:db8::1]"),
+                origin: mailbox("root@example.org"),
+                original: None,
+                notify: Some(Notify::Never),
+            },
+        ],
+        trace: Bytes::from_static(b"Received: from client.example\r\n"),
+        edits: vec![
+            Edit::AddField {
+                index: 0,
+                name: "DKIM-Signature".into(),
+                value: b" v=1".to_vec(),
+            },
+            Edit::ChangeField {
+                name: "Subject".into(),
+                occurrence: 1,
+                value: b" other".to_vec(),
+            },
+            Edit::RemoveField {
+                name: "Bcc".into(),
+                occurrence: 0,
+            },
+            Edit::ReplaceBody {
+                body: b"new\r\n".to_vec(),
+            },
+        ],
+        facts: Facts {
+            size: 1234,
+            eight_bit_header: true,
+            eight_bit_body: true,
+            binary_body: false,
+            longest_line: 998,
+            received_count: 2,
+        },
+    }
+}
+
+fn example_state() -> MessageState {
+    MessageState {
+        lives: vec![
+            Life::Pending {
+                attempts: 3,
+                due: UnixMs(1_790_000_100_000),
+                last: "451 4.7.1 later".into(),
+            },
+            Life::Delivered {
+                at: UnixMs(1_790_000_000_500),
+                by: "maildir".into(),
+            },
+            Life::Failed {
+                at: UnixMs(1_790_000_000_600),
+                why: "550 5.1.1 nobody".into(),
+                notice: NoticeState::Owed,
+            },
+            Life::Failed {
+                at: UnixMs(1_790_000_000_600),
+                why: "550 5.1.1 nobody".into(),
+                notice: NoticeState::Sent,
+            },
+            Life::Discarded {
+                at: UnixMs(1_790_000_000_700),
+                rule: "spamtrap".into(),
+            },
+        ],
+        held: true,
+        redirect: Some(RouteKey("relay.example".into())),
+        waiting: vec![
+            Waiting {
+                amendment: Amendment::Redirect(RouteKey("other.example".into())),
+                at: UnixMs(1_790_000_000_800),
+            },
+            Waiting {
+                amendment: Amendment::Delete,
+                at: UnixMs(1_790_000_000_900),
+            },
+        ],
+        unknown: Unknown::default(),
+    }
+}
+
+/// The octets of a golden file: hexadecimal digits, line ends between them.
+fn octets(hex: &str) -> Vec<u8> {
+    let digits: Vec<u32> = hex.chars().filter_map(|c| c.to_digit(16)).collect();
+    digits
+        .chunks(2)
+        .map(|pair| (pair[0] * 16 + pair[1]) as u8)
+        .collect()
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets
+        .chunks(32)
+        .map(|line| line.iter().map(|b| format!("{b:02x}")).collect::<String>() + "\n")
+        .collect()
+}
+
+// A later version must go on reading these files as these values. It may write other octets:
+// then it keeps the files as they are and adds its own.
+const ENVELOPE_1: &str = include_str!("golden/envelope-1.hex");
+const STATE_1: &str = include_str!("golden/state-1.hex");
+
+#[test]
+fn the_envelope_of_the_first_version_is_readable() {
+    let (read, unknown) = decode_envelope(&octets(ENVELOPE_1)).unwrap();
+    assert_eq!(read, example_envelope());
+    assert_eq!(unknown, Unknown::default());
+    assert_eq!(hex(&encode_envelope(&read, &unknown)), ENVELOPE_1);
+}
+
+#[test]
+fn the_state_of_the_first_version_is_readable() {
+    let read = decode_state(&octets(STATE_1)).unwrap();
+    assert_eq!(read, example_state());
+    assert_eq!(hex(&encode_state(&read)), STATE_1);
+}
+
+#[test]
+fn fields_of_a_later_version_are_kept_and_written_back() {
+    // A life with a field 9 and a message with a field 100, of values that mean nothing here.
+    let life = [1, 1, 0, 2, 1, 5, 4, 1, 0, 9, 2, 7, 7];
+    let mut octets = vec![b'S', 1, life.len() as u8];
+    octets.extend(life);
+    octets.extend([100, 3, 1, 2, 3]);
+    let mut state = decode_state(&octets).unwrap();
+    assert_eq!(
+        state.lives,
+        [Life::Pending {
+            attempts: 0,
+            due: UnixMs(5),
+            last: String::new()
+        }]
+    );
+    assert_eq!(encode_state(&state), octets);
+    state.held = true;
+    let held = [&octets[..16], &[2, 0], &octets[16..]].concat();
+    assert_eq!(encode_state(&state), held, "kept when the rest changes");
+
+    let mut octets = encode_envelope(&example_envelope(), &Unknown::default());
+    octets.extend([100, 3, 1, 2, 3]);
+    let (envelope, unknown) = decode_envelope(&octets).unwrap();
+    assert_eq!(envelope, example_envelope());
+    assert_eq!(encode_envelope(&envelope, &unknown), octets);
+}
+
+#[test]
+fn a_choice_of_a_later_version_is_not_half_understood() {
+    let life = [b'S', 1, 9, 1, 1, 4, 2, 1, 5, 4, 1, 0];
+    assert_eq!(decode_state(&life), Err(NotARecord::Newer));
+    let waiting = [b'S', 4, 6, 1, 1, 5, 2, 1, 5];
+    assert_eq!(decode_state(&waiting), Err(NotARecord::Newer));
+}
+
+#[test]
+fn what_stands_twice_or_where_it_means_nothing_is_refused() {
+    let twice = [b'S', 2, 0, 2, 0];
+    let a_delivery_with_attempts = [b'S', 1, 9, 1, 1, 1, 2, 1, 5, 4, 1, 0];
+    let no_text = [b'S', 3, 1, 0xff];
+    for octets in [&twice[..], &a_delivery_with_attempts, &no_text, b"X"] {
+        assert_eq!(
+            decode_state(octets),
+            Err(NotARecord::Malformed),
+            "{octets:?}"
+        );
+    }
+    assert_eq!(decode_state(b""), Err(NotARecord::Truncated));
+}
