@@ -64,10 +64,12 @@ impl<S: Situated> Answer<S> {
         let said = T::from(self.said);
         let to = said.situation();
         let enhanced = enhanced.filter(|e| e.fits(to.code));
-        // A value that carries words of its own (a receipt) says them by itself.
+        // A value that carries words of its own (a receipt) says them by itself, and those of
+        // another class (354 for a chunk that is taken) don't fit.
+        let keeps = from.text != to.text && from.code.severity() == to.code.severity();
         let lines = self
             .lines
-            .or_else(|| (from.text != to.text).then(|| Text::literal(from.text).into()));
+            .or_else(|| keeps.then(|| Text::literal(from.text).into()));
         Answer {
             said,
             enhanced,

@@ -62,7 +62,8 @@ fn no_handler_says_503_or_421() {
 }
 
 /// What `Accepted` and `Discarded` carry is the proof; nothing else at the end of the data is a
-/// 250, and BDAT's only other one is the gate's for a chunk that isn't the last.
+/// 250. BDAT's only other one is for a chunk that isn't the last: the session asks about the last
+/// one with the end of the data's ticket, whose type can't say it.
 #[test]
 fn only_a_receipt_or_a_rule_makes_a_250_after_data() {
     let positive = |command: Command| -> Vec<(Speaker, &str)> {
@@ -72,7 +73,7 @@ fn only_a_receipt_or_a_rule_makes_a_250_after_data() {
             .map(|s| (s.speaker, s.name))
             .collect()
     };
-    use Speaker::{Gate, Handler};
+    use Speaker::Handler;
     assert_eq!(
         positive(Command::EndOfData),
         [(Handler, "Accepted"), (Handler, "Discarded")]
@@ -80,9 +81,9 @@ fn only_a_receipt_or_a_rule_makes_a_250_after_data() {
     assert_eq!(
         positive(Command::Bdat),
         [
+            (Handler, "ChunkTaken"),
             (Handler, "Accepted"),
-            (Handler, "Discarded"),
-            (Gate, "ChunkTaken")
+            (Handler, "Discarded")
         ]
     );
 }
@@ -216,6 +217,39 @@ fn what_is_said_of_a_message_can_be_said_to_its_last_chunk() {
         (refused.code().number(), refused.enhanced()),
         (554, Enhanced::parse("5.7.1"))
     );
+}
+
+/// The session asks before the first chunk what it asks before 354.
+#[test]
+fn what_is_said_to_data_can_be_said_to_a_chunk() {
+    let all = [
+        DataReply::GoAhead,
+        DataReply::LocalError,
+        DataReply::Misconfigured,
+        DataReply::TransactionRefused,
+        DataReply::Deferred,
+        DataReply::Refused,
+    ];
+    assert_eq!(
+        all.len(),
+        DataReply::situations().len(),
+        "a situation is missing here"
+    );
+    for said in all {
+        let from = said.situation();
+        let reply = Reply::from(Answer::<BdatReply>::from(Answer::from(said)));
+        let words = reply.lines().collect::<Vec<_>>();
+        if from.code.severity() == Severity::Intermediate {
+            assert_eq!(
+                (reply.code().number(), words),
+                (250, vec!["Octets received"])
+            );
+        } else {
+            assert_eq!(reply.code().severity(), from.code.severity());
+            assert_eq!(words, [from.text]);
+            assert_eq!(reply.enhanced(), from.enhanced.first().copied());
+        }
+    }
 }
 
 #[test]
