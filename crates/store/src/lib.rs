@@ -1,5 +1,7 @@
 //! Is the one trait a queue store must satisfy, with its conformance suite and an in-memory model.
 
+pub mod memory;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -9,11 +11,13 @@ use postroad_clock::UnixMs;
 use postroad_queue::{Envelope, Life, Outcome, RecipientIx, RouteKey};
 use postroad_reply::{QueueId, Receipt, TransactionId};
 
+pub use memory::MemoryStore;
 pub use postroad_queue::Amendment;
 
 /// What keeps the queue safe.
 ///
-/// Every promise here is tested by [`conformance`] against each store.
+/// Every promise here is tested by the module `conformance` against each store. A store begins with
+/// no leases: what was leased when it was closed, or when the power went, is claimable again.
 pub trait QueueStore: Send + Sync + 'static {
     /// A message on its way in.
     type Staged: Staged;
@@ -205,7 +209,7 @@ pub enum Pressure {
 }
 
 /// Why a store could not do it.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// No room (ENOSPC, EDQUOT, or below the floor): 452.
     Full,
