@@ -191,8 +191,9 @@ mod tests {
 
     const MESSAGE: &str = "A: 1\r\nB: 2\r\n folded\r\na: 3\r\n\r\nbody\r\n";
 
-    fn edited(edits: &[Edit], message: &str) -> String {
-        let edited = apply(edits, Bytes::copy_from_slice(message.as_bytes()));
+    fn edited(edits: impl IntoIterator<Item = Edit>, message: &str) -> String {
+        let edits: Vec<Edit> = edits.into_iter().collect();
+        let edited = apply(&edits, Bytes::copy_from_slice(message.as_bytes()));
         String::from_utf8(edited.to_vec()).expect("these tests are in UTF-8")
     }
 
@@ -221,14 +222,14 @@ mod tests {
             ),
         ];
         for (index, message) in expected {
-            assert_eq!(edited(&[add(index)], MESSAGE), message);
+            assert_eq!(edited([add(index)], MESSAGE), message);
         }
     }
 
     #[test]
     fn a_body_without_a_header_section_stays_the_body() {
-        assert_eq!(edited(&[add(0)], "plain\r\n"), "N: new\r\n\r\nplain\r\n");
-        assert_eq!(edited(&[add(9)], "A: unended"), "A: unended\r\nN: new\r\n");
+        assert_eq!(edited([add(0)], "plain\r\n"), "N: new\r\n\r\nplain\r\n");
+        assert_eq!(edited([add(9)], "A: unended"), "A: unended\r\nN: new\r\n");
     }
 
     #[test]
@@ -243,25 +244,25 @@ mod tests {
             occurrence: 0,
         };
         assert_eq!(
-            edited(&[change.clone()], MESSAGE),
+            edited([change.clone()], MESSAGE),
             "A: 1\r\nB: 2\r\n folded\r\na: x\r\n y\r\n\r\nbody\r\n"
         );
         assert_eq!(
-            edited(&[remove.clone()], MESSAGE),
+            edited([remove.clone()], MESSAGE),
             "A: 1\r\na: 3\r\n\r\nbody\r\n"
         );
         let missing = Edit::RemoveField {
             name: "A".to_string(),
             occurrence: 2,
         };
-        assert_eq!(edited(&[missing], MESSAGE), MESSAGE);
+        assert_eq!(edited([missing], MESSAGE), MESSAGE);
         // In order: after the first A is gone, the second is number 0, and number 1 is none.
         let first = Edit::RemoveField {
             name: "A".to_string(),
             occurrence: 0,
         };
         assert_eq!(
-            edited(&[first, change], MESSAGE),
+            edited([first, change], MESSAGE),
             "B: 2\r\n folded\r\na: 3\r\n\r\nbody\r\n"
         );
     }
@@ -272,10 +273,10 @@ mod tests {
             body: b"other".to_vec(),
         };
         assert_eq!(
-            edited(&[replace.clone()], MESSAGE),
+            edited([replace.clone()], MESSAGE),
             "A: 1\r\nB: 2\r\n folded\r\na: 3\r\n\r\nother"
         );
-        assert_eq!(edited(&[replace], "A: 1"), "A: 1\r\n\r\nother");
+        assert_eq!(edited([replace], "A: 1"), "A: 1\r\n\r\nother");
     }
 
     #[test]

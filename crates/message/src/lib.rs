@@ -7,6 +7,7 @@ extern crate alloc;
 pub mod edit;
 pub mod facts;
 pub mod scan;
+pub mod trace;
 
 pub use edit::Edit;
 pub use facts::Facts;
