@@ -1,1 +1,4 @@
 //! Carries one dispatch to its outcome.
+
+pub mod mailbox_name;
+pub mod maildir;

@@ -1,0 +1,305 @@
+//! Delivery into Maildirs: one folder a mailbox with `tmp`, `new` and `cur`, one file a message.
+//!
+//! A file is written in `tmp`, made durable, renamed into `new`, and the new name is made durable; a
+//! reader sees whole messages only. Its name is made from queue id and recipient, so that whoever
+//! tries again after a crash finds what was delivered, in `new` or where a reader has moved it in `cur`.
+//!
+//! A file holds the Return-Path line, this server's trace fields and the octets as they were
+//! received, with their edits. Lines end with CRLF, as they came: the message in the mailbox is the
+//! message that was sent, byte for byte.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use postroad_host::disk::{Disk, DiskFile, Open};
+use postroad_queue::RecipientIx;
+use postroad_reply::QueueId;
+use postroad_wire::address::Mailbox;
+
+use crate::mailbox_name;
+
+/// How many mailboxes' folders are remembered as durable, so that a delivery need not sync them
+/// again. With more, all are forgotten, which costs a few syncs.
+const REMEMBERED: usize = 4096;
+
+/// The Maildirs below one folder. Clones are the same ones.
+///
+/// All calls block.
+#[derive(Debug, Clone)]
+pub struct Maildirs<D: Disk> {
+    disk: D,
+    root: PathBuf,
+    /// The folders known to be durable with all that is above them.
+    durable: Arc<Mutex<HashSet<PathBuf>>>,
+}
+
+/// What a delivery is called: the same in every attempt of the same recipient of the same message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryName {
+    /// The message.
+    pub id: QueueId,
+    /// Its recipient.
+    pub recipient: RecipientIx,
+}
+
+/// Whether there may be something of an earlier attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// No: the message was committed by this process a moment ago and never tried.
+    First,
+    /// There may be. The number is of this attempt alone, such as its lease's token: two attempts
+    /// at the same time, where a lease ran out, must not write the same file.
+    Again(u64),
+}
+
+/// What [`Maildirs::begin`] found.
+#[derive(Debug)]
+pub enum Begun<D: Disk> {
+    /// Nothing: write the message.
+    New(Delivery<D>),
+    /// An earlier attempt delivered it, and that is durable.
+    AlreadyThere,
+}
+
+impl<D: Disk> Maildirs<D> {
+    /// The Maildirs below `root`, a folder that is made if it is missing.
+    pub fn open(disk: D, root: &Path) -> io::Result<Maildirs<D>> {
+        let mut missing = Vec::new();
+        for folder in root.ancestors() {
+            if folder.as_os_str().is_empty() || disk.exists(folder)? {
+                break;
+            }
+            missing.push(folder);
+        }
+        disk.create_dir_all(root)?;
+        // The root's own name is durable before anything is delivered below it.
+        for folder in &missing {
+            disk.sync_dir(above(folder))?;
+        }
+        if missing.is_empty() {
+            // It may be from a run of ours that ended before it could sync. Where we may not read
+            // the folder above, another has made the root, and long ago.
+            match disk.sync_dir(above(root)) {
+                Err(e) if e.kind() != io::ErrorKind::PermissionDenied => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(Maildirs {
+            disk,
+            root: root.to_owned(),
+            durable: Arc::default(),
+        })
+    }
+
+    /// Whose Maildirs there are: local-part, without quoting, and domain. What is not a Maildir made
+    /// here is passed over.
+    pub fn owners(&self) -> io::Result<Vec<(String, String)>> {
+        let mut owners = Vec::new();
+        let mut folders = vec![self.root.clone()];
+        while let Some(folder) = folders.pop() {
+            let relative = folder.strip_prefix(&self.root).unwrap_or(&folder);
+            if let Some(owner) = mailbox_name::owner(relative) {
+                owners.push(owner);
+                continue;
+            }
+            let inner = self.disk.list(&folder)?;
+            folders.extend(inner.into_iter().filter(|e| e.is_dir).map(|e| e.path));
+        }
+        owners.sort_unstable();
+        Ok(owners)
+    }
+
+    /// Makes the mailbox's Maildir if it is missing, and begins a message in it.
+    pub fn begin(
+        &self,
+        to: &Mailbox,
+        name: DeliveryName,
+        attempt: Attempt,
+    ) -> io::Result<Begun<D>> {
+        let folder = self.root.join(mailbox_name::folder(to));
+        self.make_durable(&folder)?;
+        match self.begin_in(&folder, name, attempt) {
+            // Somebody has taken the Maildir away since it was made.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                self.remembered().remove(&folder);
+                self.make_durable(&folder)?;
+                self.begin_in(&folder, name, attempt)
+            }
+            done => done,
+        }
+    }
+
+    fn begin_in(
+        &self,
+        folder: &Path,
+        name: DeliveryName,
+        attempt: Attempt,
+    ) -> io::Result<Begun<D>> {
+        let name = name.file_name();
+        let written_as = match attempt {
+            Attempt::First => name.clone(),
+            Attempt::Again(number) => {
+                if self.find_delivered(folder, &name)? {
+                    return Ok(Begun::AlreadyThere);
+                }
+                self.clear_leftovers(&folder.join("tmp"), &name)?;
+                format!("{name}.{number}")
+            }
+        };
+        let tmp = folder.join("tmp").join(written_as);
+        let file = self.disk.open(&tmp, Open::CreateNew)?;
+        Ok(Begun::New(Delivery {
+            disk: self.disk.clone(),
+            file,
+            written: 0,
+            tmp: Some(tmp),
+            new: folder.join("new"),
+            name,
+        }))
+    }
+
+    /// Looks for the message where an earlier attempt may have put it.
+    fn find_delivered(&self, folder: &Path, name: &str) -> io::Result<bool> {
+        // First `new`, then `cur`, as a reader moves it: one that moves it in between is seen.
+        for place in [folder.join("new"), folder.join("cur")] {
+            let found = self
+                .disk
+                .list(&place)?
+                .iter()
+                .any(|entry| is_of(&entry.path, name, &[":", ","]));
+            if found {
+                // Its octets were durable before it had this name. The name may not be yet, if
+                // the earlier attempt was this process and got no further.
+                self.disk.sync_dir(&place)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes away what an attempt left that didn't come to its end.
+    fn clear_leftovers(&self, tmp: &Path, name: &str) -> io::Result<()> {
+        for entry in self.disk.list(tmp)? {
+            if is_of(&entry.path, name, &["."]) {
+                match self.disk.remove(&entry.path) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a Maildir and sees to it that its folders survive a power cut.
+    fn make_durable(&self, folder: &Path) -> io::Result<()> {
+        if self.remembered().contains(folder) {
+            return Ok(());
+        }
+        for inner in ["tmp", "new", "cur"] {
+            self.disk.create_dir_all(&folder.join(inner))?;
+        }
+        // A message is as durable as every name on the way to it. That the folders are there says
+        // nothing: an earlier attempt may have made them and failed to sync.
+        for above in folder.ancestors() {
+            self.disk.sync_dir(above)?;
+            if above == self.root {
+                break;
+            }
+        }
+        let mut remembered = self.remembered();
+        if remembered.len() >= REMEMBERED {
+            remembered.clear();
+        }
+        remembered.insert(folder.to_owned());
+        Ok(())
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        // A set is in order after every call, whatever happened to its caller.
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl DeliveryName {
+    /// The file name: seconds, so that readers sort by time, queue id, recipient. A reader adds its
+    /// flags after a `:`, and some put sizes in between after a `,`.
+    fn file_name(self) -> String {
+        format!(
+            "{}.{}.{}",
+            self.id.unix_ms() / 1000,
+            self.id,
+            self.recipient.0
+        )
+    }
+}
+
+/// The folder that has the name of `folder` in it.
+fn above(folder: &Path) -> &Path {
+    match folder.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => folder,
+    }
+}
+
+/// Whether the path's file name is `name`, or `name` with something after one of `marks`.
+fn is_of(path: &Path, name: &str, marks: &[&str]) -> bool {
+    path.file_name()
+        .and_then(|found| found.to_str())
+        .and_then(|found| found.strip_prefix(name))
+        .is_some_and(|rest| rest.is_empty() || marks.iter().any(|mark| rest.starts_with(mark)))
+}
+
+/// A message being written. Dropped before its end, nothing of it is seen by a reader.
+#[derive(Debug)]
+pub struct Delivery<D: Disk> {
+    disk: D,
+    file: D::File,
+    written: u64,
+    /// Where it is written; none when it has another name.
+    tmp: Option<PathBuf>,
+    new: PathBuf,
+    name: String,
+}
+
+impl<D: Disk> Delivery<D> {
+    /// Writes the next octets.
+    pub fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(octets, self.written)?;
+        self.written += octets.len() as u64;
+        Ok(())
+    }
+
+    /// Makes the message durable and shows it to readers. When it returns, a power cut can't take
+    /// the message away.
+    pub fn finish(mut self) -> io::Result<()> {
+        // The octets before the name: after a crash, a name in `new` is of a whole message.
+        self.file.sync_data()?;
+        let new = self.new.join(&self.name);
+        if let Some(tmp) = &self.tmp {
+            self.disk.rename(tmp, &new)?;
+            self.tmp = None;
+        }
+        // Until here a crash loses the name, and the recipient is still pending in the queue. That the
+        // old name in `tmp` may come back beside the new one does no harm.
+        let synced = self.disk.sync_dir(&self.new);
+        if synced.is_err() {
+            // Whether the name is on disk is not known, and a second sync would not tell: it may
+            // succeed without having written what the first lost. So the next attempt must not
+            // find it. A reader who was quicker gets it twice.
+            let _ = self.disk.remove(&new);
+        }
+        synced
+    }
+}
+
+impl<D: Disk> Drop for Delivery<D> {
+    fn drop(&mut self) {
+        if let Some(tmp) = &self.tmp {
+            // What can't be removed is cleared by the next attempt.
+            let _ = self.disk.remove(tmp);
+        }
+    }
+}
