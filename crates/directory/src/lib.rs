@@ -1,1 +1,20 @@
 //! Answers who the domains, mailboxes, aliases and users are.
+//!
+//! A [`Directory`] is a snapshot that never changes: a transaction keeps the one it began with.
+//! What does change, which mailboxes there are, is in [`Mailboxes`], shared by all snapshots.
+//!
+//! Domains are compared without regard to case, U-labels and A-labels being the same (RFC 5321
+//! 2.4, RFC 6531 3.2). Local-parts of local domains are compared in lower case, which RFC 5321
+//! 2.4 leaves to the host that owns them. The lower case is Unicode's own, without regard to
+//! language; nothing else is folded, so names that look alike but differ in composition differ.
+
+mod directory;
+mod mailboxes;
+mod name;
+mod problem;
+mod walk;
+
+pub use directory::{Directory, LocalDomain, Resolution};
+pub use mailboxes::{Mailboxes, Reservation};
+pub use problem::{DirectoryProblem, Fault, Place};
+pub use walk::MAX_TARGETS;

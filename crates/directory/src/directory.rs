@@ -1,0 +1,321 @@
+//! The snapshot, and what it answers.
+
+use std::collections::BTreeMap;
+
+use postroad_wire::address::{Domain, ForwardPath, Host, LocalPart, Mailbox};
+
+use crate::mailboxes::{Mailboxes, Reservation};
+use crate::name;
+use crate::problem::{DirectoryProblem, Fault, Place};
+use crate::walk::Walk;
+
+/// A domain whose mail stays here.
+#[derive(Debug, Clone)]
+pub struct LocalDomain {
+    /// Its name.
+    pub name: Domain,
+    /// The local-parts that are mailboxes.
+    pub mailboxes: Vec<LocalPart>,
+    /// The local-parts that stand for other addresses. One that is also a mailbox, and names
+    /// itself, keeps a copy.
+    pub aliases: Vec<(LocalPart, Vec<Mailbox>)>,
+    /// Whether any other local-part is a mailbox as well.
+    pub create_mailboxes: bool,
+    /// What separates a mailbox from a detail behind it.
+    pub recipient_delimiter: Option<char>,
+}
+
+/// Who the domains, mailboxes and aliases are.
+#[derive(Debug, Clone, Default)]
+pub struct Directory {
+    domains: BTreeMap<String, Names>,
+    /// For `<Postmaster>` where there is no mailbox for it.
+    first: Option<String>,
+    /// Where mail for the postmasters goes.
+    postmaster: Option<Mailbox>,
+}
+
+/// What a forward-path leads to.
+#[derive(Debug)]
+pub enum Resolution {
+    /// To mailboxes of ours.
+    Local {
+        /// What the client wrote; for `<Postmaster>`, the postmaster of the first domain.
+        origin: Mailbox,
+        /// The mailboxes, as they are compared, in order and without duplicates: at least one,
+        /// at most [`MAX_TARGETS`](crate::MAX_TARGETS).
+        targets: Vec<Mailbox>,
+        /// The places of those that don't exist yet; the transaction keeps it until its end.
+        reservation: Reservation,
+    },
+    /// To another server's domain, or to an address literal: taking it would be relaying
+    /// (550 5.7.1).
+    NotLocal(Host),
+    /// To a mailbox that a local domain does not have (550 5.1.1).
+    Unknown,
+    /// To an alias that leads nowhere or back to itself: a fault of our own tables (451).
+    Broken,
+    /// To a mailbox that would have to be made, when no more may be (452).
+    MailboxLimit,
+}
+
+/// The names of one domain, as they are compared.
+#[derive(Debug, Clone, Default)]
+struct Names {
+    listed: BTreeMap<String, Name>,
+    create_mailboxes: bool,
+    delimiter: Option<char>,
+}
+
+/// A local-part that is listed: a mailbox, an alias, or both.
+#[derive(Debug, Clone, Default)]
+struct Name {
+    mailbox: bool,
+    alias: Option<Vec<Mailbox>>,
+}
+
+/// What one address is, aliases not followed.
+pub(crate) enum Meaning<'d> {
+    /// A mailbox that may be made without regard to the limit.
+    Listed(Mailbox),
+    /// A mailbox that is made for its first message.
+    Made(Mailbox),
+    /// A name that stands for others.
+    Alias {
+        /// The name, as it is compared.
+        name: Mailbox,
+        /// Whether there is a mailbox of that name too.
+        mailbox: bool,
+        targets: &'d [Mailbox],
+    },
+    NotLocal,
+    Unknown,
+}
+
+impl Directory {
+    /// A directory of these domains. Mail for `postmaster` goes to `postmaster` in each domain
+    /// that lists none itself (RFC 5321 4.5.1); without one, to a mailbox of that name.
+    ///
+    /// What is wrong with them is told too, in the order of [`Place`]. A server should not be
+    /// started then; a directory with problems answers all the same, taking the first of what is
+    /// listed twice, and [`Resolution::Broken`] for aliases that lead nowhere.
+    pub fn new(
+        domains: Vec<LocalDomain>,
+        postmaster: Option<Mailbox>,
+    ) -> (Directory, Vec<DirectoryProblem>) {
+        let first = domains.first().map(|domain| name::domain(&domain.name));
+        let mut directory = Directory {
+            domains: BTreeMap::new(),
+            first,
+            postmaster,
+        };
+        let mut problems = Vec::new();
+        for (index, domain) in domains.iter().enumerate() {
+            directory.add(index, domain, &mut problems);
+        }
+        directory.check(&domains, &mut problems);
+        problems.sort_by_key(|problem| problem.place);
+        (directory, problems)
+    }
+
+    /// Where mail for a forward-path goes, aliases followed to the end. New mailboxes are
+    /// reserved in `mailboxes`.
+    pub fn resolve(&self, path: &ForwardPath, mailboxes: &Mailboxes) -> Resolution {
+        let origin = match path {
+            ForwardPath::Mailbox(mailbox) => Some(mailbox.clone()),
+            ForwardPath::Postmaster => self.bare_postmaster(),
+        };
+        match origin {
+            Some(origin) => self.resolve_mailbox(origin, mailboxes),
+            None => Resolution::Unknown,
+        }
+    }
+
+    /// Whether mail for this host stays here.
+    pub fn is_local(&self, host: &Host) -> bool {
+        match host {
+            Host::Domain(domain) => self.domains.contains_key(&name::domain(domain)),
+            Host::Literal(_) => false,
+        }
+    }
+
+    fn resolve_mailbox(&self, origin: Mailbox, mailboxes: &Mailboxes) -> Resolution {
+        match self.meaning(&origin) {
+            Meaning::NotLocal => return Resolution::NotLocal(origin.host),
+            Meaning::Unknown => return Resolution::Unknown,
+            Meaning::Listed(_) | Meaning::Made(_) | Meaning::Alias { .. } => {}
+        }
+        let walk = Walk::from(self, &origin);
+        if !walk.faults.is_empty() {
+            return Resolution::Broken;
+        }
+        match mailboxes.reserve(&walk.made) {
+            Some(reservation) => Resolution::Local {
+                origin,
+                targets: walk.mailboxes,
+                reservation,
+            },
+            None => Resolution::MailboxLimit,
+        }
+    }
+
+    /// What an address is: as it is written, else without its detail, else the postmaster, else
+    /// a mailbox to be made.
+    pub(crate) fn meaning(&self, address: &Mailbox) -> Meaning<'_> {
+        let Host::Domain(host) = &address.host else {
+            return Meaning::NotLocal;
+        };
+        let domain = name::domain(host);
+        let Some(names) = self.domains.get(&domain) else {
+            return Meaning::NotLocal;
+        };
+        let written = name::local(&address.local);
+        let base = names.without_detail(&written);
+        let local = if names.listed.contains_key(&written) {
+            &written
+        } else {
+            base
+        };
+        let Some(mailbox) = name::mailbox(local, &domain) else {
+            return Meaning::Unknown;
+        };
+        match names.listed.get(local) {
+            Some(Name {
+                alias: Some(targets),
+                mailbox: too,
+            }) => Meaning::Alias {
+                name: mailbox,
+                mailbox: *too,
+                targets,
+            },
+            Some(Name { alias: None, .. }) => Meaning::Listed(mailbox),
+            None if local == POSTMASTER => self.postmaster_of(mailbox),
+            None if names.create_mailboxes => Meaning::Made(mailbox),
+            None => Meaning::Unknown,
+        }
+    }
+
+    /// The postmaster of a domain that lists none (RFC 5321 4.5.1).
+    fn postmaster_of(&self, own: Mailbox) -> Meaning<'_> {
+        match &self.postmaster {
+            Some(postmaster) if name::canonical(postmaster).as_ref() != Some(&own) => {
+                let targets = std::slice::from_ref(postmaster);
+                Meaning::Alias {
+                    name: own,
+                    mailbox: false,
+                    targets,
+                }
+            }
+            _ => Meaning::Listed(own),
+        }
+    }
+
+    /// What `<Postmaster>` without a domain stands for.
+    fn bare_postmaster(&self) -> Option<Mailbox> {
+        let of_first = || name::mailbox(POSTMASTER, self.first.as_deref()?);
+        self.postmaster.clone().or_else(of_first)
+    }
+
+    fn add(&mut self, index: usize, domain: &LocalDomain, problems: &mut Vec<DirectoryProblem>) {
+        let mut duplicate = |place| {
+            problems.push(DirectoryProblem {
+                place,
+                fault: Fault::Duplicate,
+            });
+        };
+        let key = name::domain(&domain.name);
+        if self.domains.contains_key(&key) {
+            return duplicate(Place::Domain(index));
+        }
+        let mut names = Names {
+            listed: BTreeMap::new(),
+            create_mailboxes: domain.create_mailboxes,
+            delimiter: domain.recipient_delimiter,
+        };
+        for (mailbox, local) in domain.mailboxes.iter().enumerate() {
+            let name = names.listed.entry(name::local(local)).or_default();
+            if std::mem::replace(&mut name.mailbox, true) {
+                duplicate(Place::Mailbox {
+                    domain: index,
+                    mailbox,
+                });
+            }
+        }
+        for (alias, (local, targets)) in domain.aliases.iter().enumerate() {
+            let name = names.listed.entry(name::local(local)).or_default();
+            match name.alias {
+                Some(_) => duplicate(Place::Alias {
+                    domain: index,
+                    alias,
+                }),
+                None => name.alias = Some(targets.clone()),
+            }
+        }
+        self.domains.insert(key, names);
+    }
+
+    /// Finds aliases that don't lead to mailboxes.
+    fn check(&self, domains: &[LocalDomain], problems: &mut Vec<DirectoryProblem>) {
+        if let Some(postmaster) = &self.postmaster
+            && let Some(fault) = self.dead_end(postmaster)
+        {
+            problems.push(DirectoryProblem {
+                place: Place::Postmaster,
+                fault,
+            });
+        }
+        for (domain, listed) in domains.iter().enumerate() {
+            for (alias, (local, targets)) in listed.aliases.iter().enumerate() {
+                // A dead end is told once, at the alias that names it.
+                let dead = targets.iter().enumerate().filter_map(|(target, mailbox)| {
+                    let place = Place::Target {
+                        domain,
+                        alias,
+                        target,
+                    };
+                    Some(DirectoryProblem {
+                        place,
+                        fault: self.dead_end(mailbox)?,
+                    })
+                });
+                problems.extend(dead);
+                let host = Host::Domain(listed.name.clone());
+                let walk = Walk::from(
+                    self,
+                    &Mailbox {
+                        local: local.clone(),
+                        host,
+                    },
+                );
+                // So is a loop, at each alias that is part of it.
+                let place = Place::Alias { domain, alias };
+                let own = walk.own_faults();
+                problems.extend(own.map(|fault| DirectoryProblem { place, fault }));
+            }
+        }
+    }
+
+    fn dead_end(&self, target: &Mailbox) -> Option<Fault> {
+        match self.meaning(target) {
+            Meaning::NotLocal => Some(Fault::NotLocal(target.clone())),
+            Meaning::Unknown => Some(Fault::NoSuchMailbox(target.clone())),
+            Meaning::Listed(_) | Meaning::Made(_) | Meaning::Alias { .. } => None,
+        }
+    }
+}
+
+/// In lower case, as it is compared.
+const POSTMASTER: &str = "postmaster";
+
+impl Names {
+    /// The local-part before its first delimiter, if something is there.
+    fn without_detail<'l>(&self, local: &'l str) -> &'l str {
+        let split = self
+            .delimiter
+            .and_then(|delimiter| local.split_once(delimiter));
+        match split {
+            Some((base, _)) if !base.is_empty() => base,
+            _ => local,
+        }
+    }
+}

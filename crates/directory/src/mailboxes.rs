@@ -1,0 +1,193 @@
+//! Which mailboxes there are, and which are about to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use postroad_wire::address::Mailbox;
+
+use crate::name::canonical;
+
+/// The mailboxes that exist, counted against the limit of how many may be made.
+///
+/// A recipient whose mailbox does not exist yet takes a place in it for as long as its
+/// transaction lasts. So recipients alone can't use up the limit, and transactions side by side
+/// can't pass it.
+#[derive(Debug, Clone)]
+pub struct Mailboxes(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    limit: usize,
+    existing: BTreeSet<Mailbox>,
+    /// How many reservations hold each name.
+    reserved: BTreeMap<Mailbox, usize>,
+}
+
+impl Mailboxes {
+    /// At most `limit` mailboxes, of which these exist. Those may be more than the limit; then
+    /// none is made.
+    pub fn new(limit: usize, existing: impl IntoIterator<Item = Mailbox>) -> Mailboxes {
+        let existing = existing
+            .into_iter()
+            .filter_map(|name| canonical(&name))
+            .collect();
+        Mailboxes(Arc::new(Mutex::new(State {
+            limit,
+            existing,
+            reserved: BTreeMap::new(),
+        })))
+    }
+
+    /// How many exist.
+    pub fn len(&self) -> usize {
+        self.state().existing.len()
+    }
+
+    /// Whether none exists.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether this one exists.
+    pub fn contains(&self, mailbox: &Mailbox) -> bool {
+        canonical(mailbox).is_some_and(|name| self.state().existing.contains(&name))
+    }
+
+    /// Notes that a mailbox was made, whatever the limit.
+    pub fn add(&self, mailbox: &Mailbox) {
+        if let Some(name) = canonical(mailbox) {
+            self.state().existing.insert(name);
+        }
+    }
+
+    /// Takes a place for each of `names` that does not exist; none if there is no place for all.
+    pub(crate) fn reserve(&self, names: &[Mailbox]) -> Option<Reservation> {
+        let mut state = self.state();
+        let missing: BTreeSet<&Mailbox> = names
+            .iter()
+            .filter(|name| !state.existing.contains(*name))
+            .collect();
+        let new = missing
+            .iter()
+            .filter(|name| !state.reserved.contains_key(**name))
+            .count();
+        // A name can be in both when it was made without its reservation; it counts twice, which
+        // only makes the limit stricter until that reservation ends.
+        let taken = state.existing.len() + state.reserved.len();
+        if new > 0 && taken + new > state.limit {
+            return None;
+        }
+        for name in &missing {
+            *state.reserved.entry((*name).clone()).or_default() += 1;
+        }
+        let names = missing.into_iter().cloned().collect();
+        Some(Reservation {
+            mailboxes: self.clone(),
+            names,
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds the lock can leave the state half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Places kept for mailboxes that don't exist yet. Dropped, they are free again.
+#[derive(Debug)]
+#[must_use = "dropped, the places are free again"]
+pub struct Reservation {
+    mailboxes: Mailboxes,
+    names: Vec<Mailbox>,
+}
+
+impl Reservation {
+    /// The mailboxes that don't exist yet.
+    pub fn names(&self) -> &[Mailbox] {
+        &self.names
+    }
+
+    /// Takes the places for good: the message was accepted, and its mailboxes will be made.
+    pub fn keep(self) {
+        let mut state = self.mailboxes.state();
+        state.existing.extend(self.names.iter().cloned());
+        // Dropping it, after this, gives back what was reserved.
+        drop(state);
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut state = self.mailboxes.state();
+        for name in &self.names {
+            if let Some(count) = state.reserved.get_mut(name) {
+                *count -= 1;
+                if *count == 0 {
+                    state.reserved.remove(name);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::mailbox;
+    use proptest::prelude::*;
+
+    fn named(n: u8) -> Mailbox {
+        mailbox(&format!("user{n}"), "example.org").unwrap()
+    }
+
+    #[test]
+    fn recipients_alone_do_not_use_up_the_limit() {
+        let mailboxes = Mailboxes::new(1, []);
+        for n in 0..10 {
+            drop(mailboxes.reserve(&[named(n)]).unwrap());
+        }
+        mailboxes.reserve(&[named(20)]).unwrap().keep();
+        assert!(mailboxes.contains(&named(20)));
+        assert!(mailboxes.reserve(&[named(21)]).is_none());
+        assert!(mailboxes.reserve(&[named(20)]).unwrap().names().is_empty());
+    }
+
+    #[test]
+    fn one_name_asked_for_twice_takes_one_place() {
+        let mailboxes = Mailboxes::new(1, []);
+        let first = mailboxes.reserve(&[named(1), named(1)]).unwrap();
+        let second = mailboxes.reserve(&[named(1)]).unwrap();
+        drop(first);
+        assert!(
+            mailboxes.reserve(&[named(2)]).is_none(),
+            "the second still holds the place"
+        );
+        drop(second);
+        assert!(mailboxes.reserve(&[named(2)]).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn the_limit_is_never_passed_and_every_place_comes_back(
+            limit in 0usize..6,
+            steps in proptest::collection::vec((0u8..10, 0u8..10, 0u8..3), 0..60),
+        ) {
+            let mailboxes = Mailboxes::new(limit, []);
+            let mut held = Vec::new();
+            for (a, b, what) in steps {
+                match what {
+                    0 => held.extend(mailboxes.reserve(&[named(a), named(b)])),
+                    1 if !held.is_empty() => held.swap_remove(usize::from(a) % held.len()).keep(),
+                    _ if !held.is_empty() => drop(held.swap_remove(usize::from(a) % held.len())),
+                    _ => {}
+                }
+                let state = mailboxes.state();
+                let mut all = state.existing.clone();
+                all.extend(state.reserved.keys().cloned());
+                prop_assert!(all.len() <= limit);
+            }
+            drop(held);
+            prop_assert!(mailboxes.state().reserved.is_empty());
+        }
+    }
+}

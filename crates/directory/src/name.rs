@@ -1,0 +1,37 @@
+//! Names as they are compared.
+
+use postroad_wire::address::{Domain, Host, Limits, LocalPart, Mailbox};
+
+/// Lengths were checked when the name was read; the compared form may be longer.
+const ANY_LENGTH: Limits = Limits {
+    local_part: usize::MAX,
+    domain: usize::MAX,
+    path: usize::MAX,
+};
+
+/// A domain as it is compared: A-labels in lower case.
+pub(crate) fn domain(name: &Domain) -> String {
+    // What IDNA does not allow is no registered name, but an operator may still use it inside.
+    idna::domain_to_ascii(name.as_str()).unwrap_or_else(|_| name.as_str().to_ascii_lowercase())
+}
+
+/// A local-part of ours as it is compared.
+pub(crate) fn local(name: &LocalPart) -> String {
+    name.as_str().to_lowercase()
+}
+
+/// The mailbox of two compared names; none if one can't be written.
+pub(crate) fn mailbox(local: &str, domain: &str) -> Option<Mailbox> {
+    Some(Mailbox {
+        local: LocalPart::from_unquoted(local, &ANY_LENGTH).ok()?,
+        host: Host::Domain(Domain::parse(domain, &ANY_LENGTH).ok()?),
+    })
+}
+
+/// A mailbox as it is compared.
+pub(crate) fn canonical(mailbox: &Mailbox) -> Option<Mailbox> {
+    match &mailbox.host {
+        Host::Domain(host) => self::mailbox(&local(&mailbox.local), &domain(host)),
+        Host::Literal(_) => None,
+    }
+}
