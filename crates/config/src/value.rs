@@ -402,7 +402,7 @@ impl Value for Domain {
     fn read(found: &Found<'_>, reader: &mut Reader) -> Option<Domain> {
         let parse = |text: &str| {
             Domain::parse(text, &Limits::default())
-                .map_err(|error| format!("is not a domain name: {error:?}"))
+                .map_err(|error| format!("is not a domain name: {error}"))
         };
         parsed(
             found,
@@ -440,12 +440,11 @@ fn local_part(text: &str) -> Result<LocalPart, String> {
         return Err("has an @ in it, so it is not a local-part alone".into());
     }
     LocalPart::from_unquoted(text, &Limits::default())
-        .map_err(|error| format!("is not a local-part: {error:?}"))
+        .map_err(|error| format!("is not a local-part: {error}"))
 }
 
 fn mailbox(text: &str) -> Result<Mailbox, String> {
-    Mailbox::parse(text, &Limits::default())
-        .map_err(|error| format!("is not an address: {error:?}"))
+    Mailbox::parse(text, &Limits::default()).map_err(|error| format!("is not an address: {error}"))
 }
 
 impl Value for Mailbox {
@@ -463,7 +462,7 @@ impl Value for Mailbox {
     }
 
     fn show(&self) -> Option<String> {
-        Some(format!("{self:?}"))
+        quoted(&self.to_string())
     }
 }
 

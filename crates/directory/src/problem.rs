@@ -70,14 +70,14 @@ impl fmt::Display for Fault {
                 f.write_str("leads back to itself")?;
                 let mut word = ", through";
                 for mailbox in through {
-                    write!(f, "{word} {mailbox:?}")?;
+                    write!(f, "{word} {mailbox}")?;
                     word = ",";
                 }
                 Ok(())
             }
-            Fault::NoSuchMailbox(mailbox) => write!(f, "leads to {mailbox:?}, which does not exist"),
+            Fault::NoSuchMailbox(mailbox) => write!(f, "leads to {mailbox}, which does not exist"),
             Fault::NotLocal(mailbox) => {
-                write!(f, "leads to {mailbox:?}, which is not in a local domain")
+                write!(f, "leads to {mailbox}, which is not in a local domain")
             }
             Fault::TooMany => write!(f, "stands for more than {MAX_TARGETS} mailboxes"),
         }
@@ -107,7 +107,7 @@ impl fmt::Display for DirectoryProblem {
         match self.place {
             Place::Postmaster => f.write_str("the postmaster")?,
             Place::Domain(domain) => write!(f, "domain {domain}")?,
-            Place::Mailbox { domain, mailbox } => write!(f, "domain {domain}, mailbox {mailbox:?}")?,
+            Place::Mailbox { domain, mailbox } => write!(f, "domain {domain}, mailbox {mailbox}")?,
             Place::Alias { domain, alias } => write!(f, "domain {domain}, alias {alias}")?,
             Place::Target {
                 domain,
