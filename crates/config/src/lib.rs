@@ -64,7 +64,7 @@ impl Config {
                 config.origin = problem::Origin { source, places };
                 Ok(config)
             }
-            _ => Err(faults.iter().map(|fault| source.problem(fault)).collect()),
+            _ => Err(source.problems(&faults)),
         }
     }
 

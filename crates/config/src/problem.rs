@@ -113,6 +113,29 @@ impl Source {
         }
     }
 
+    /// The faults with their places. What is not TOML is said once a line, and hides what seems
+    /// to be wrong with what the parser made of it: a value on that line, or one without a place.
+    pub(crate) fn problems(&self, faults: &[Fault]) -> Vec<Problem> {
+        let is_syntax = |fault: &Fault| fault.key.is_empty();
+        let mut said = BTreeMap::new();
+        for (index, fault) in faults
+            .iter()
+            .enumerate()
+            .filter(|(_, fault)| is_syntax(fault))
+        {
+            said.entry(self.problem(fault).line).or_insert(index);
+        }
+        let shown = faults.iter().enumerate().map(|(index, fault)| {
+            let problem = self.problem(fault);
+            let show = match said.get(&problem.line) {
+                Some(first) => *first == index,
+                None => said.is_empty() || !fault.span.is_empty(),
+            };
+            show.then_some(problem)
+        });
+        shown.flatten().collect()
+    }
+
     /// The fault with its place, as people count.
     pub(crate) fn problem(&self, fault: &Fault) -> Problem {
         let start = self.text.floor_char_boundary(fault.span.start);
