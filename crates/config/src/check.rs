@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::Config;
 use crate::read::Reader;
+use crate::value::Size;
 
 /// Checks all of it. A setting that was already reported takes no part.
 pub(crate) fn all(config: &Config, reader: &mut Reader) {
@@ -40,11 +41,7 @@ pub(crate) fn all(config: &Config, reader: &mut Reader) {
         ("delivery.retry_longest", delivery.retry_longest),
         ("delivery.give_up_after", delivery.give_up_after),
     );
-    at_most(
-        reader,
-        ("spool.body_file_threshold", spool.body_file_threshold),
-        ("spool.segment_size", spool.segment_size),
-    );
+    body_fits_a_segment(reader, spool.body_file_threshold, spool.segment_size);
     group_without_user(config, reader);
     listeners_twice(config, reader);
 }
@@ -57,6 +54,24 @@ fn at_most<T: PartialOrd>(reader: &mut Reader, less: (&str, T), more: (&str, T))
         let what = format!("is over `{}`", more.0);
         reader.wrong_key(less.0, &what, "lower it, or raise the other");
     }
+}
+
+/// What is in the log with its envelope must leave room for other messages in the segment.
+fn body_fits_a_segment(reader: &mut Reader, body: Size, segment: Size) {
+    let keys = ["spool.body_file_threshold", "spool.segment_size"];
+    if keys.iter().any(|key| reader.is_wrong(key)) || body.0 <= segment.0 / 4 {
+        return;
+    }
+    // The defaults fit, so one of the two is written.
+    let written = if reader.has(keys[0]) {
+        keys[0]
+    } else {
+        keys[1]
+    };
+    let advice = "make the one at most a quarter of the other";
+    let what =
+        "does not fit: `spool.body_file_threshold` is over a quarter of `spool.segment_size`";
+    reader.wrong_key(written, what, advice);
 }
 
 fn group_without_user(config: &Config, reader: &mut Reader) {

@@ -61,7 +61,7 @@ settings! {
         recipients: u32 = is(1000u32), within(100, 50_000), NextConnection;
         /// Octets of a command line with its CRLF, before what the offered extensions add to it
         /// (at least 512, RFC 5321 4.5.3.1.4).
-        command_line: u32 = is(512u32), within(512, 65_536), NextConnection;
+        command_line: u32 = is(1024u32), within(512, 65_536), NextConnection;
         /// Octets of a local-part (at least 64, RFC 5321 4.5.3.1.1).
         local_part: u32 = is(255u32), within(64, 1024), NextConnection;
         /// Octets of a domain (at least 255, RFC 5321 4.5.3.1.2).
@@ -71,25 +71,26 @@ settings! {
         path: u32 = is(1024u32), within(256, 4096), NextConnection;
         /// Transactions of one connection; after them comes 421.
         transactions: u32 = is(1000u32), within(1, 1_000_000), NextConnection;
-        /// Replies of 4yz or 5yz to one connection; after them comes 421.
+        /// Commands of one connection refused as unreadable, unknown, out of sequence or malformed;
+        /// after them comes 421.
         errors: u32 = is(20u32), within(1, 1_000_000), NextConnection;
-        /// Commands of one connection that bring no message forward (NOOP, RSET, VRFY, HELP and
-        /// such), counted from the last accepted message; after them comes 421.
+        /// Commands of one connection that bring no message forward (NOOP, RSET, VRFY, EXPN, HELP
+        /// and repeated EHLO), counted from the last accepted message; after them comes 421.
         junk_commands: u32 = is(100u32), within(1, 1_000_000), NextConnection;
-        /// Recipients of one connection that don't exist; after them comes 421.
-        unknown_recipients: u32 = is(100u32), within(1, 1_000_000), NextConnection;
+        /// Recipients of one connection refused for good; after them comes 421.
+        refused_recipients: u32 = is(100u32), within(1, 1_000_000), NextConnection;
         /// How long a connection may be open, however busy. It ends with 421, between
         /// transactions.
-        session_lifetime: Duration = is(4 * HOUR), within(MINUTE, 7 * DAY), NextConnection;
+        session_lifetime: Duration = is(12 * HOUR), within(MINUTE, 7 * DAY), NextConnection;
         /// Received fields a message may have; with more it goes in a loop and is refused
         /// (RFC 5321 6.3, which wants 100 or more).
         hops: u32 = is(100u32), within(10, 1000), Live;
         /// Octets of message data that all sessions together may hold in memory. A client whose
         /// data finds no room waits before it may send any, or its data goes to a file.
         body_memory: Size = is(Size::mib(64)), within(Size::mib(1), Size::gib(1024)), Live;
-        /// Octets of message data that a connection may go on sending after the message was
+        /// Octets of message data that a connection may go on sending after its message was
         /// refused. They are read and dropped; after them comes 421.
-        refused_data: Size = is(Size::mib(50)), within(Size::kib(64), Size::gib(4)), NextConnection;
+        refused_data: Size = is(Size::mib(200)), within(Size::kib(64), Size::gib(4)), NextConnection;
     }
 
     /// How long the server waits. RFC 5321 4.5.3.2 asks a server for 5 minutes between commands.
@@ -156,18 +157,18 @@ settings! {
     table spool: Spool {
         /// Octets of one segment of the log.
         segment_size: Size = is(Size::mib(64)), within(Size::mib(1), Size::gib(1)), Restart;
-        /// Octets from which a body is a file of its own.
+        /// A longer body is a file of its own. At most a quarter of a segment.
         body_file_threshold: Size =
-            is(Size::kib(256)), within(Size::kib(4), Size::mib(16)), Restart;
-        /// Octets kept for settling what is queued, so that a full disk can empty itself.
-        reserve: Size = is(Size::mib(64)), within(Size::mib(1), Size::gib(16)), Restart;
+            is(Size::kib(256)), within(Size::kib(4), Size::mib(256)), Restart;
+        /// Segments kept for settling what is queued, so that a full disk can empty itself.
+        reserve_segments: u32 = is(2u32), within(2, 1000), Restart;
         /// Free octets of the file system under which no mail is accepted: 452.
-        free_space_floor: Size = is(Size::mib(256)), within(Size(0), Size::gib(1024)), Live;
+        free_space_floor: Size = is(Size::mib(64)), within(Size(0), Size::gib(1024)), Restart;
         /// Free inodes of the file system under which no mail is accepted: 452.
-        free_inode_floor: u64 = is(1000u64), within(0, 1_000_000_000), Live;
-        /// How often the index is written down, which makes the next start fast.
-        checkpoint_interval: Duration =
-            is(5 * MINUTE), within(Duration::from_secs(1), DAY), Restart;
+        free_inode_floor: u64 = is(1000u64), within(0, 1_000_000_000), Restart;
+        /// The index is written down each time the log has grown by so many octets, which makes
+        /// the next start fast.
+        checkpoint_size: Size = is(Size::mib(256)), within(Size::mib(1), Size::gib(16)), Restart;
     }
 
     /// When a delivery that failed for now is tried again, and for how long.

@@ -239,12 +239,14 @@ fn tables_and_lists_are_not_mistaken_for_one_another() {
 fn settings_that_do_not_go_together_are_said() {
     let said = problems(
         "group = 'mail'\n[delivery]\nretry_first = '2h'\nretry_longest = '1h'\n\
-         [[listener]]\naddress = '[::1]:25'\n[[listener]]\naddress = '[::1]:25'\n",
+         [[listener]]\naddress = '[::1]:25'\n[[listener]]\naddress = '[::1]:25'\n\
+         [spool]\nbody_file_threshold = '20 MiB'\n",
     );
-    assert_eq!(said.len(), 3, "{said:#?}");
+    assert_eq!(said.len(), 4, "{said:#?}");
     assert!(said[0].starts_with("1:9 group has no user beside it"));
     assert!(said[1].starts_with("3:15 delivery.retry_first is over `delivery.retry_longest`"));
     assert!(said[2].starts_with("8:11 listener[1].address is [::1]:25 for the second time"));
+    assert!(said[3].starts_with("10:23 spool.body_file_threshold does not fit"));
 }
 
 #[test]
