@@ -5,7 +5,7 @@ use core::fmt;
 mod host;
 mod local_part;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use host::{AddressLiteral, Domain, HeloName, Host};
 pub use local_part::LocalPart;

@@ -11,3 +11,4 @@ pub mod data;
 pub mod extension;
 pub mod line;
 pub mod parameter;
+pub mod reply;

@@ -5,7 +5,7 @@ use core::fmt;
 
 mod read;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod xtext;
 
 /// What the client says about the octets of the body (RFC 6152, RFC 3030).

@@ -200,6 +200,10 @@ impl HeloName {
             });
         }
         let name = text.strip_suffix('.').unwrap_or(text);
+        // RFC 6531 3.7.1: only the reply to EHLO lets the client use anything but ASCII.
+        if !name.is_ascii() {
+            return Err(AddressError::Domain);
+        }
         check_labels(name, limits, true)?;
         Ok(HeloName {
             written: name.into(),
