@@ -8,7 +8,7 @@
 //! received, with their edits. Lines end with CRLF, as they came: the message in the mailbox is the
 //! message that was sent, byte for byte.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,19 +66,9 @@ pub enum Begun<D: Disk> {
 impl<D: Disk> Maildirs<D> {
     /// The Maildirs below `root`, a folder that is made if it is missing.
     pub fn open(disk: D, root: &Path) -> io::Result<Maildirs<D>> {
-        let mut missing = Vec::new();
-        for folder in root.ancestors() {
-            if folder.as_os_str().is_empty() || disk.exists(folder)? {
-                break;
-            }
-            missing.push(folder);
-        }
-        disk.create_dir_all(root)?;
         // The root's own name is durable before anything is delivered below it.
-        for folder in &missing {
-            disk.sync_dir(above(folder))?;
-        }
-        if missing.is_empty() {
+        let made = create_synced(&disk, &[root.to_owned()], &[])?;
+        if !made {
             // It may be from a run of ours that ended before it could sync. Where we may not read
             // the folder above, another has made the root, and long ago.
             match disk.sync_dir(above(root)) {
@@ -197,17 +187,17 @@ impl<D: Disk> Maildirs<D> {
         if self.remembered().contains(folder) {
             return Ok(());
         }
-        for inner in ["tmp", "new", "cur"] {
-            self.disk.create_dir_all(&folder.join(inner))?;
-        }
+        let inner = ["tmp", "new", "cur"].map(|inner| folder.join(inner));
         // A message is as durable as every name on the way to it. That the folders are there says
-        // nothing: an earlier attempt may have made them and failed to sync.
+        // nothing: another may have made them a moment ago.
+        let mut way: Vec<&Path> = Vec::new();
         for above in folder.ancestors() {
-            self.disk.sync_dir(above)?;
+            way.push(above);
             if above == self.root {
                 break;
             }
         }
+        create_synced(&self.disk, &inner, &way)?;
         let mut remembered = self.remembered();
         if remembered.len() >= REMEMBERED {
             remembered.clear();
@@ -232,6 +222,49 @@ impl DeliveryName {
             self.id,
             self.recipient.0
         )
+    }
+}
+
+/// Makes folders, syncs the names of what it made and the folders `also`; true if it made any.
+fn create_synced<D: Disk>(disk: &D, wanted: &[PathBuf], also: &[&Path]) -> io::Result<bool> {
+    let mut missing = BTreeSet::new();
+    for folder in wanted.iter().flat_map(|folder| folder.ancestors()) {
+        if !folder.as_os_str().is_empty() && !disk.exists(folder)? {
+            missing.insert(folder);
+        }
+    }
+    let made = wanted
+        .iter()
+        .try_for_each(|folder| disk.create_dir_all(folder));
+    let to_sync: BTreeSet<&Path> = missing
+        .iter()
+        .copied()
+        .map(above)
+        .chain(also.iter().copied())
+        .collect();
+    let synced = made.and_then(|()| to_sync.iter().try_for_each(|folder| disk.sync_dir(folder)));
+    if let Err(e) = synced {
+        // A second sync may succeed without having written what the first lost, so what was made
+        // must not be used: it is put aside, empty, and the next attempt makes it again.
+        for folder in missing
+            .iter()
+            .filter(|folder| !missing.contains(above(folder)))
+        {
+            put_aside(disk, folder);
+        }
+        return Err(e);
+    }
+    Ok(!missing.is_empty())
+}
+
+/// Gives a folder another name beside it, one that no mailbox has.
+fn put_aside<D: Disk>(disk: &D, folder: &Path) {
+    let free = (0..1000)
+        .map(|n| folder.with_file_name(format!(".unsynced-{n}")))
+        .find(|name| disk.exists(name).is_ok_and(|taken| !taken));
+    if let Some(name) = free {
+        // If this fails too, there is nothing left to do about it; the caller has its error.
+        let _ = disk.rename(folder, &name);
     }
 }
 
