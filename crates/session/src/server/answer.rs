@@ -1,0 +1,99 @@
+//! Answers, taken to the state that asked.
+
+use postroad_reply::{
+    Answer, BdatReply, Closing, Command as Row, ConnectReply, DataReply, EndOfDataReply, ExpnReply,
+    MailReply, RcptReply, VrfyReply,
+};
+
+use super::ServerSession;
+use super::desk::Desk;
+use super::event::{Closed, Fault};
+use super::question::Answered;
+use super::state::{Asking, Commands, Hello, State, Turned};
+
+impl ServerSession {
+    /// Takes the answer for one place of the open question.
+    pub(super) fn settle(&mut self, place: usize, answered: Answered) {
+        let State::Asking(asking) = core::mem::replace(&mut self.state, State::Ended) else {
+            return;
+        };
+        self.state = asking.settle(place, answered, &mut self.desk);
+    }
+
+    /// Answers for tickets that were dropped.
+    pub(super) fn replace_lost(&mut self) {
+        let State::Asking(_) = self.state else {
+            return;
+        };
+        let mut lost = self.desk.tickets.lost();
+        while lost != 0 {
+            let place = lost.trailing_zeros() as usize;
+            lost &= lost - 1;
+            self.desk.fault(Fault::LostTicket);
+            match self.state.when_lost() {
+                Some(answered) => self.settle(place, answered),
+                // The rows of HELO and EHLO have no temporary reply but 421.
+                None => self.desk.end(self.state.command(), Closing::Stopping),
+            }
+        }
+    }
+}
+
+impl State {
+    /// The nearest temporary reply of the row that is asked about.
+    fn when_lost(&self) -> Option<Answered> {
+        let State::Asking(asking) = self else {
+            return None;
+        };
+        match asking {
+            Asking::Connect => Some(ConnectReply::Unavailable.into()),
+            Asking::Hello(_) => None,
+            Asking::Lookup(asked) if asked.command == Row::Vrfy => {
+                Some(VrfyReply::NotVerified.into())
+            }
+            Asking::Lookup(_) => Some(ExpnReply::NotExpanded.into()),
+            Asking::Mail(_) => Some(MailReply::LocalError.into()),
+            Asking::Recipients(_) => Some(RcptReply::LocalError.into()),
+            Asking::Data(_) | Asking::ChunkBegin(_) => Some(DataReply::LocalError.into()),
+            Asking::ChunkEnd(_) => Some(BdatReply::LocalError.into()),
+            Asking::EndOfData(_) => Some(EndOfDataReply::LocalError.into()),
+        }
+    }
+}
+
+impl Asking {
+    fn settle(self, place: usize, answered: Answered, desk: &mut Desk) -> State {
+        match (self, answered) {
+            (Asking::Connect, Answered::Connect(answer)) => greet(answer, desk),
+            (Asking::Hello(asked), Answered::Helo(answer)) => asked.settle_helo(answer, desk),
+            (Asking::Hello(asked), Answered::Ehlo(answer)) => asked.settle_ehlo(answer, desk),
+            (Asking::Lookup(asked), Answered::Vrfy(answer)) => asked.settle_vrfy(answer, desk),
+            (Asking::Lookup(asked), Answered::Expn(answer)) => asked.settle_expn(answer, desk),
+            (Asking::Mail(asked), Answered::Mail(answer)) => asked.settle(answer, desk),
+            (Asking::Recipients(run), Answered::Rcpt(answer)) => run.settle(place, answer, desk),
+            (Asking::Data(asked), Answered::Data(answer)) => asked.settle(answer, desk),
+            (Asking::ChunkBegin(asked), Answered::Data(answer)) => asked.settle(answer, desk),
+            (Asking::ChunkEnd(asked), Answered::Bdat(answer)) => asked.settle(answer, desk),
+            (Asking::EndOfData(asked), Answered::EndOfData(answer)) => asked.settle(answer, desk),
+            // A ticket of the open question has the row it was asked about.
+            (asking, _) => State::Asking(asking),
+        }
+    }
+}
+
+/// The greeting (RFC 5321 3.1).
+fn greet(answer: Answer<ConnectReply>, desk: &mut Desk) -> State {
+    let (state, ending) = match answer.said() {
+        ConnectReply::Ready | ConnectReply::LmtpReady => {
+            (State::Commands(Commands::idle(Hello::None)), None)
+        }
+        ConnectReply::Refused => (State::Turned(Turned::NoService), None),
+        ConnectReply::Unavailable | ConnectReply::Congested => {
+            (State::Ended, Some(Closed::Ended(Closing::Stopping)))
+        }
+        ConnectReply::LimitReached => (State::Ended, Some(Closed::Ended(Closing::LimitPassed))),
+    };
+    desk.say(answer);
+    desk.ending = ending;
+    state
+}

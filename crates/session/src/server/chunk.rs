@@ -1,0 +1,255 @@
+//! BDAT: a message in chunks, whose octets are read whatever the reply (RFC 3030 2).
+
+use bytes::Bytes;
+use postroad_clock::Mono;
+use postroad_reply::{Answer, BdatGate, BdatLife, BdatReply, Command as Row, DataReply, Reply};
+use postroad_wire::bdat::ChunkReader;
+use postroad_wire::command::{Command, Verb};
+
+use super::command::switched_off;
+use super::data::ask_for_place;
+use super::desk::Desk;
+use super::event::{Closed, Event, Fault};
+use super::line_ends::LineEnds;
+use super::settings::BareLineEndRule;
+use super::state::{
+    AskedChunkBegin, AskedChunkEnd, Asking, Chunk, ChunkLine, Chunking, Commands, Flaw, Hello,
+    Message, Skipping, State, Transaction,
+};
+use super::syntax;
+
+impl Commands {
+    /// Takes a BDAT line.
+    pub(super) fn take_chunk(self, arguments: &[u8], desk: &mut Desk) -> State {
+        let off = switched_off(Verb::Bdat, &desk.settings);
+        let is_off = off.is_some();
+        let stands_against = off.or_else(|| Row::Bdat.gate(self.phase()));
+        let grammar = desk.settings.grammar(self.hello == Hello::Ehlo);
+        let line = match Verb::Bdat.parse(arguments, &grammar) {
+            Ok(Command::Bdat { size, last }) => ChunkLine { size, last },
+            // Without CHUNKING this is but an unknown verb.
+            _ if is_off => {
+                let reply = stands_against.unwrap_or(BdatGate::BadSequence.into());
+                return self.refuse(Row::Bdat, reply, desk);
+            }
+            // BDAT parses to nothing else.
+            Ok(_) => return self.refuse(Row::Bdat, BdatGate::BadSequence, desk),
+            Err(error) => {
+                // How many octets follow isn't known, so that no command can be told from them.
+                desk.say(stands_against.unwrap_or_else(|| syntax::reply(Verb::Bdat, &error)));
+                out_of_step(desk);
+                return State::Commands(self);
+            }
+        };
+        match stands_against {
+            Some(reply) => {
+                if desk.is_too_much_junk(Row::Bdat) {
+                    return State::Commands(self);
+                }
+                self.skip(line, reply, desk)
+            }
+            None => self.begin_chunk(line, desk),
+        }
+    }
+
+    /// Throws the octets of a refused chunk away before it says why (RFC 3030 2).
+    fn skip(self, line: ChunkLine, reply: impl Into<Reply>, desk: &Desk) -> State {
+        let bound = desk.settings.limits.discarded;
+        State::Skipping(Skipping {
+            commands: self,
+            reader: ChunkReader::new(line.size.min(bound)),
+            beyond: line.size > bound,
+            reply: reply.into(),
+        })
+    }
+
+    fn begin_chunk(self, line: ChunkLine, desk: &mut Desk) -> State {
+        let Commands { hello, transaction } = self;
+        let most = desk.settings.limits.message_size;
+        match transaction {
+            Transaction::Open(open) if line.size > most => {
+                desk.abandon(open.id);
+                after_failure(hello, line).skip(line, BdatGate::TooBig, desk)
+            }
+            Transaction::Open(open) => {
+                ask_for_place(open.id, desk);
+                State::Asking(Asking::ChunkBegin(AskedChunkBegin {
+                    hello,
+                    id: open.id,
+                    line,
+                }))
+            }
+            Transaction::Chunking(mut chunking)
+                if chunking.taken.saturating_add(line.size) > most =>
+            {
+                chunking.message.spoil(Flaw::TooBig, desk);
+                after_failure(hello, line).skip(line, BdatGate::TooBig, desk)
+            }
+            Transaction::Chunking(chunking) => State::Chunk(Chunk::new(hello, chunking, line)),
+            // The table lets BDAT through only in the two above.
+            Transaction::None | Transaction::ChunkFailed => {
+                Commands { hello, transaction }.skip(line, BdatGate::BadSequence, desk)
+            }
+        }
+    }
+}
+
+/// Where the session stands after a chunk that failed. After the last one the transaction is
+/// over as after any end of data; before it others may be on their way, and the client has to
+/// reset.
+fn after_failure(hello: Hello, line: ChunkLine) -> Commands {
+    let transaction = if line.last {
+        Transaction::None
+    } else {
+        Transaction::ChunkFailed
+    };
+    Commands { hello, transaction }
+}
+
+/// Ends the session because commands can't be told from octets of a message any more.
+fn out_of_step(desk: &mut Desk) {
+    desk.say(BdatLife::OutOfStep);
+    desk.ending = Some(Closed::OutOfStep);
+}
+
+impl Skipping {
+    /// Throws away what came of the chunk.
+    pub(super) fn read(mut self, input: &mut Bytes, now: Mono, desk: &mut Desk) -> State {
+        if !self.reader.read(input).is_empty() {
+            desk.since = now;
+        }
+        if self.reader.left() > 0 {
+            return State::Skipping(self);
+        }
+        if self.beyond {
+            out_of_step(desk);
+        } else {
+            desk.say(self.reply);
+        }
+        State::Commands(self.commands)
+    }
+}
+
+impl AskedChunkBegin {
+    /// An accepting answer isn't said: BDAT is answered once its octets have come.
+    pub(super) fn settle(self, answer: Answer<DataReply>, desk: &mut Desk) -> State {
+        if *answer.said() == DataReply::GoAhead {
+            let chunking = Chunking {
+                message: Message::new(self.id),
+                taken: 0,
+                line_ends: LineEnds::default(),
+            };
+            return State::Chunk(Chunk::new(self.hello, chunking, self.line));
+        }
+        desk.abandon(self.id);
+        let reply = Answer::<BdatReply>::from(answer);
+        after_failure(self.hello, self.line).skip(self.line, reply, desk)
+    }
+}
+
+impl Chunk {
+    fn new(hello: Hello, chunking: Chunking, line: ChunkLine) -> Chunk {
+        Chunk {
+            hello,
+            chunking,
+            reader: ChunkReader::new(line.size),
+            line,
+        }
+    }
+
+    /// Takes what came of the chunk.
+    pub(super) fn read(mut self, input: &mut Bytes, now: Mono, desk: &mut Desk) -> State {
+        let octets = self.reader.read(input);
+        if !octets.is_empty() {
+            desk.since = now;
+            self.chunking.take(octets, desk);
+        }
+        if self.reader.left() > 0 {
+            return State::Chunk(self);
+        }
+        if self.line.last {
+            self.chunking.end(desk);
+        }
+        let said = match self.chunking.message.flaw {
+            None if self.line.last => return self.chunking.message.ask(self.hello, true, desk),
+            None => return self.ask(desk),
+            Some(Flaw::TooBig) => BdatGate::TooBig,
+            Some(Flaw::BareLineEnd) => BdatGate::BareLineEnd,
+        };
+        desk.say(said);
+        State::Commands(after_failure(self.hello, self.line))
+    }
+
+    fn ask(self, desk: &mut Desk) -> State {
+        desk.ask(|ticket| Event::ChunkEnd { ticket });
+        State::Asking(Asking::ChunkEnd(AskedChunkEnd {
+            hello: self.hello,
+            chunking: self.chunking,
+        }))
+    }
+}
+
+impl Chunking {
+    fn take(&mut self, octets: Bytes, desk: &mut Desk) {
+        self.taken = self.taken.saturating_add(octets.len() as u64);
+        match desk.settings.bare_line_ends {
+            BareLineEndRule::Refuse => {
+                if self.line_ends.are_broken_by(&octets) {
+                    self.message.spoil(Flaw::BareLineEnd, desk);
+                }
+                self.message.tell(octets, desk);
+            }
+            BareLineEndRule::Normalise => {
+                let octets = self.line_ends.normalise(octets);
+                self.tell_normalised(octets, desk);
+            }
+        }
+    }
+
+    /// A CR at the very end of the message is a bare one.
+    fn end(&mut self, desk: &mut Desk) {
+        if !self.line_ends.end_broken() {
+            return;
+        }
+        match desk.settings.bare_line_ends {
+            BareLineEndRule::Refuse => self.message.spoil(Flaw::BareLineEnd, desk),
+            BareLineEndRule::Normalise => {
+                self.tell_normalised(Bytes::from_static(b"\r\n"), desk);
+            }
+        }
+    }
+
+    /// Normalising makes a message longer, and the maximum holds for what it becomes.
+    fn tell_normalised(&mut self, octets: Bytes, desk: &mut Desk) {
+        let size = self.message.told.saturating_add(octets.len() as u64);
+        if size > desk.settings.limits.message_size {
+            self.message.spoil(Flaw::TooBig, desk);
+        }
+        self.message.tell(octets, desk);
+    }
+}
+
+impl AskedChunkEnd {
+    pub(super) fn settle(self, answer: Answer<BdatReply>, desk: &mut Desk) -> State {
+        let reply: Reply = match answer.said() {
+            BdatReply::ChunkTaken => {
+                desk.say(answer);
+                return State::Commands(Commands {
+                    hello: self.hello,
+                    transaction: Transaction::Chunking(self.chunking),
+                });
+            }
+            BdatReply::Accepted(_) | BdatReply::Discarded(_) => {
+                desk.fault(Fault::EarlyReceipt);
+                BdatReply::LocalError.into()
+            }
+            _ => answer.into(),
+        };
+        desk.abandon(self.chunking.message.id);
+        desk.say(reply);
+        State::Commands(Commands {
+            hello: self.hello,
+            transaction: Transaction::ChunkFailed,
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! Command lines, in the order in which they are judged.
+
+use bytes::Bytes;
+use postroad_reply::{
+    AnySyntax, AtrnGate, Command as Row, EtrnGate, HelpGate, LhloGate, Phase, QuitGate, Reply,
+    SamlGate, SendGate, SomlGate, TurnGate,
+};
+use postroad_wire::command::{Command, Verb};
+
+use super::desk::{Desk, Line};
+use super::event::Closed;
+use super::settings::Settings;
+use super::state::{Commands, Hello, State, Turned};
+use super::syntax;
+
+/// A line as far as its verb.
+pub(super) enum Read {
+    /// A verb, and what follows it.
+    Verb(Verb, Bytes),
+    /// A verb that is not known.
+    Unknown,
+    /// No verb can be read.
+    Unreadable,
+}
+
+impl Read {
+    pub(super) fn of(line: &Line) -> Read {
+        let Ok(line) = line else {
+            return Read::Unreadable;
+        };
+        match Verb::of(line) {
+            Ok((verb, arguments)) => Read::Verb(verb, line.slice_ref(arguments)),
+            Err(_) => Read::Unknown,
+        }
+    }
+}
+
+impl Turned {
+    /// A closed listener answers everything but QUIT in one way (RFC 5321 3.1, RFC 7504 3).
+    pub(super) fn take_line(self, line: Line, desk: &mut Desk) -> State {
+        let phase = match self {
+            Turned::Mailless => Phase::Mailless,
+            Turned::NoService => Phase::NoService,
+        };
+        match Read::of(&line) {
+            Read::Unreadable => desk.refuse(Row::Any, AnySyntax::Unreadable),
+            Read::Unknown => {
+                if let Some(reply) = Row::Any.gate(phase) {
+                    desk.refuse(Row::Any, reply);
+                }
+            }
+            Read::Verb(verb, arguments) => {
+                let row = row(verb);
+                match row.gate(phase) {
+                    Some(reply) => desk.refuse(row, reply),
+                    // Only QUIT is left.
+                    None => match verb.parse(&arguments, &desk.settings.grammar(false)) {
+                        Ok(_) => quit(desk),
+                        Err(error) => desk.refuse(row, syntax::reply(verb, &error)),
+                    },
+                }
+            }
+        }
+        State::Turned(self)
+    }
+}
+
+impl Commands {
+    /// Takes the next command.
+    pub(super) fn take_line(self, line: Line, desk: &mut Desk) -> State {
+        let (verb, arguments) = match Read::of(&line) {
+            Read::Verb(verb, arguments) => (verb, arguments),
+            Read::Unknown => return self.refuse(Row::Any, AnySyntax::UnknownVerb, desk),
+            Read::Unreadable => return self.refuse(Row::Any, AnySyntax::Unreadable, desk),
+        };
+        let row = row(verb);
+        if verb == Verb::Bdat {
+            // Its octets have to be read whatever stands against it.
+            return self.take_chunk(&arguments, desk);
+        }
+        let stands_against = switched_off(verb, &desk.settings).or_else(|| row.gate(self.phase()));
+        if let Some(reply) = stands_against {
+            return self.refuse(row, reply, desk);
+        }
+        let grammar = desk.settings.grammar(self.hello == Hello::Ehlo);
+        match verb.parse(&arguments, &grammar) {
+            Ok(command) => self.obey(command, desk),
+            Err(error) => self.refuse(row, syntax::reply(verb, &error), desk),
+        }
+    }
+
+    /// Refuses a command; everything stays as it was (RFC 5321 4.1.4).
+    pub(super) fn refuse(self, row: Row, reply: impl Into<Reply>, desk: &mut Desk) -> State {
+        desk.refuse(row, reply);
+        State::Commands(self)
+    }
+
+    /// Does what a legal command says.
+    fn obey(self, command: Command, desk: &mut Desk) -> State {
+        match command {
+            Command::Helo(name) => self.helo(name, desk),
+            Command::Ehlo(name) => self.ehlo(name, desk),
+            Command::Mail {
+                reverse_path,
+                parameters,
+            } => self.mail(reverse_path, parameters, desk),
+            Command::Rcpt {
+                forward_path,
+                parameters,
+            } => self.rcpt(forward_path, parameters, desk),
+            Command::Data => self.data(desk),
+            Command::Rset => self.rset(desk),
+            Command::Noop => self.noop(desk),
+            Command::Vrfy { string, smtputf8 } => self.vrfy(string, smtputf8, desk),
+            Command::Expn { string, smtputf8 } => self.expn(string, smtputf8, desk),
+            Command::Help { topic } => self.help(topic.as_deref(), desk),
+            Command::Quit => {
+                quit(desk);
+                State::Commands(self)
+            }
+            // `switched_off` keeps these out, and BDAT has its own way.
+            Command::Lhlo(_)
+            | Command::Bdat { .. }
+            | Command::Send(_)
+            | Command::Soml(_)
+            | Command::Saml(_)
+            | Command::Turn
+            | Command::StartTls
+            | Command::Auth { .. }
+            | Command::Etrn(_)
+            | Command::Atrn(_) => self.refuse(Row::Any, AnySyntax::UnknownVerb, desk),
+        }
+    }
+}
+
+/// QUIT is answered and then the connection is closed (RFC 5321 4.1.1.10).
+fn quit(desk: &mut Desk) {
+    desk.say(QuitGate::Goodbye);
+    desk.ending = Some(Closed::Quit);
+}
+
+/// What is said to a verb that is known and doesn't work here, whatever its arguments are.
+pub(super) fn switched_off(verb: Verb, settings: &Settings) -> Option<Reply> {
+    Some(match verb {
+        Verb::Lhlo => LhloGate::WrongProtocol.into(),
+        Verb::Help if !settings.help => HelpGate::SwitchedOff.into(),
+        Verb::Bdat if !settings.offered.chunking => AnySyntax::UnknownVerb.into(),
+        Verb::Send => SendGate::SwitchedOff.into(),
+        Verb::Soml => SomlGate::SwitchedOff.into(),
+        Verb::Saml => SamlGate::SwitchedOff.into(),
+        Verb::Turn => TurnGate::SwitchedOff.into(),
+        // Their rows have no reply for a server that doesn't offer them, so that they are unknown.
+        Verb::StartTls | Verb::Auth => AnySyntax::UnknownVerb.into(),
+        Verb::Etrn => EtrnGate::SwitchedOff.into(),
+        Verb::Atrn => AtrnGate::SwitchedOff.into(),
+        _ => return None,
+    })
+}
+
+/// The row of the table that a verb has.
+pub(super) fn row(verb: Verb) -> Row {
+    match verb {
+        Verb::Helo => Row::Helo,
+        Verb::Ehlo => Row::Ehlo,
+        Verb::Lhlo => Row::Lhlo,
+        Verb::Mail => Row::Mail,
+        Verb::Rcpt => Row::Rcpt,
+        Verb::Data => Row::Data,
+        Verb::Bdat => Row::Bdat,
+        Verb::Rset => Row::Rset,
+        Verb::Noop => Row::Noop,
+        Verb::Vrfy => Row::Vrfy,
+        Verb::Expn => Row::Expn,
+        Verb::Help => Row::Help,
+        Verb::Quit => Row::Quit,
+        Verb::Send => Row::Send,
+        Verb::Soml => Row::Soml,
+        Verb::Saml => Row::Saml,
+        Verb::Turn => Row::Turn,
+        Verb::StartTls => Row::Starttls,
+        Verb::Auth => Row::Auth,
+        Verb::Etrn => Row::Etrn,
+        Verb::Atrn => Row::Atrn,
+    }
+}

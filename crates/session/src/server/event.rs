@@ -1,0 +1,156 @@
+//! What a session tells and asks its driver.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use postroad_reply::{
+    Bdat, Closing, Connect, Data, Ehlo, EndOfData, Enhanced, Expn, Helo, Mail, Rcpt, Situation,
+    TransactionId, Vrfy,
+};
+use postroad_wire::address::{ForwardPath, HeloName, ReversePath};
+use postroad_wire::command::Lookup;
+use postroad_wire::parameter::{MailParameters, RcptParameters};
+
+use super::ticket::Ticket;
+
+/// What a session tells and asks its driver, in order.
+///
+/// An event with a ticket is a question: the session goes no further before it is answered. Of
+/// each transaction whose MAIL was accepted the driver hears the end exactly once: by
+/// [`Event::EndOfData`], from which on the message is the driver's, or by [`Event::Abandoned`].
+#[derive(Debug)]
+pub enum Event {
+    /// A client has connected: greet it?
+    Connected {
+        /// Answers it.
+        ticket: Ticket<Connect>,
+    },
+    /// HELO: an accepting answer opens the session and ends any transaction.
+    Helo {
+        /// Answers it.
+        ticket: Ticket<Helo>,
+        /// What the client calls itself.
+        name: HeloName,
+    },
+    /// EHLO: likewise. The extensions are listed by the session.
+    Ehlo {
+        /// Answers it.
+        ticket: Ticket<Ehlo>,
+        /// What the client calls itself.
+        name: HeloName,
+    },
+    /// MAIL: an accepting answer opens the transaction.
+    Mail {
+        /// Answers it.
+        ticket: Ticket<Mail>,
+        /// The transaction's name.
+        transaction: TransactionId,
+        /// Whom to tell of failure.
+        reverse_path: ReversePath,
+        /// What follows it. A declared size is within the maximum.
+        parameters: MailParameters,
+    },
+    /// A run of RCPTs that came together, 64 at most. They may be answered in any order; the
+    /// client hears in its own.
+    Recipients(Vec<Recipient>),
+    /// DATA, or the first BDAT: an accepting answer promises that [`Event::Octets`] have a place to
+    /// go. To DATA it is said, as 354. BDAT hears nothing yet; a refusal it hears once the
+    /// chunk has been read and thrown away. A refusal ends the transaction.
+    DataBegin {
+        /// Answers it.
+        ticket: Ticket<Data>,
+        /// The transaction.
+        transaction: TransactionId,
+    },
+    /// The next octets of the message, dots unstuffed.
+    Octets(Bytes),
+    /// A BDAT chunk that isn't the last has been taken.
+    ChunkEnd {
+        /// Answers it. A refusal ends the transaction.
+        ticket: Ticket<Bdat>,
+    },
+    /// The message is complete. Whatever is answered, the transaction is over.
+    EndOfData {
+        /// Answers it.
+        ticket: Ticket<EndOfData>,
+        /// The transaction.
+        transaction: TransactionId,
+        /// How many octets of it were told.
+        octets: u64,
+    },
+    /// The transaction is over without a message: drop what was staged.
+    Abandoned(TransactionId),
+    /// VRFY, where [`LookupRule::Asked`](super::LookupRule::Asked) is set.
+    Vrfy {
+        /// Answers it.
+        ticket: Ticket<Vrfy>,
+        /// Whom to look up.
+        string: Lookup,
+        /// Whether the reply may have UTF-8 in it (RFC 6531 3.7.4.2).
+        smtputf8: bool,
+    },
+    /// EXPN, where [`LookupRule::Asked`](super::LookupRule::Asked) is set.
+    Expn {
+        /// Answers it.
+        ticket: Ticket<Expn>,
+        /// Which list to look up.
+        string: Lookup,
+        /// Whether the reply may have UTF-8 in it (RFC 6531 3.7.4.2).
+        smtputf8: bool,
+    },
+    /// A reply is on its way to the client: for logs and metrics.
+    Replied {
+        /// The line of the table.
+        situation: &'static Situation,
+        /// The enhanced code, whether it is sent or not.
+        enhanced: Option<Enhanced>,
+    },
+    /// The driver did what it must not do. The session made the best of it.
+    Fault(Fault),
+    /// The session is over: send what is to be sent, then close. Nothing follows.
+    Closed(Closed),
+}
+
+/// One recipient of a run.
+#[derive(Debug)]
+pub struct Recipient {
+    /// Answers it.
+    pub ticket: Ticket<Rcpt>,
+    /// Whom the message is for.
+    pub forward_path: ForwardPath,
+    /// What follows it.
+    pub parameters: RcptParameters,
+}
+
+/// What a driver did that it must not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A ticket was dropped unanswered: its client hears 451.
+    LostTicket,
+    /// A ticket of another session or question was given: nobody hears the answer.
+    ForeignTicket,
+    /// A chunk that isn't the last was answered as if the message were complete: the client hears
+    /// 451.
+    EarlyReceipt,
+    /// The receipt of another transaction was given: the client hears 451.
+    ForeignReceipt {
+        /// The transaction that was to be answered.
+        expected: TransactionId,
+        /// The transaction the receipt is of.
+        given: TransactionId,
+    },
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// The client said QUIT.
+    Quit,
+    /// The client went without QUIT.
+    Lost,
+    /// The server ended it with 421.
+    Ended(Closing),
+    /// The server ended it with 421, because it could no longer tell commands from octets of a
+    /// message (RFC 3030).
+    OutOfStep,
+}

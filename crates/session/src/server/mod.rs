@@ -1,0 +1,282 @@
+//! The server's half of a conversation.
+//!
+//! A [`ServerSession`] does nothing by itself: a driver hands it what comes from the socket,
+//! answers its questions, and sends what it has to say. The driver's loop is
+//!
+//! 1. take and act on [`poll_event`](ServerSession::poll_event) until there is none;
+//! 2. send what [`poll_transmit`](ServerSession::poll_transmit) gives;
+//! 3. do what [`want`](ServerSession::want) says: read more, wait for an answer, hand in what
+//!    was not consumed, or close;
+//! 4. at [`poll_timeout`](ServerSession::poll_timeout), call
+//!    [`handle_timeout`](ServerSession::handle_timeout).
+//!
+//! What a session holds is bounded: one partial line, one line that waits for a run of RCPTs, 64
+//! events and some more of the last step, 16 KiB of replies and one more. It holds no octets of
+//! a message but in events.
+//!
+//! Each command is judged in this order: unreadable 500, closed listener (521, 503), unknown
+//! verb 500, switched off 502, out of sequence 503 or 554, malformed 501 or 555, then the
+//! handler. The legal phases stand in the reply table.
+
+mod answer;
+mod chunk;
+mod command;
+mod data;
+mod desk;
+mod event;
+mod inquiry;
+mod line_ends;
+mod output;
+mod question;
+mod recipients;
+mod settings;
+mod state;
+mod syntax;
+mod ticket;
+mod timing;
+mod transaction;
+
+use alloc::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use postroad_clock::Mono;
+use postroad_reply::{Answer, Closing, Command, ConnectLife};
+
+pub use event::{Closed, Event, Fault, Recipient};
+pub use question::{Given, Question};
+pub use settings::{BareLineEndRule, Limits, LookupRule, Offered, Settings, Timeouts};
+pub use ticket::Ticket;
+
+use desk::Desk;
+use state::{Asking, State, Turned};
+
+/// The number of a session, unique in the process; its transactions are named after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+impl SessionId {
+    /// How many low bits of a transaction's name count the transactions of one session. The
+    /// others are the session's number.
+    pub const TRANSACTION_BITS: u32 = 24;
+}
+
+/// One SMTP conversation, as its server.
+#[derive(Debug)]
+pub struct ServerSession {
+    state: State,
+    desk: Desk,
+    started: Mono,
+    /// When an open question was last looked after.
+    looked_after: Mono,
+    /// The driver still has input that was not consumed, so that more replies may follow.
+    has_leftover: bool,
+    /// The client sends no more.
+    at_eof: bool,
+}
+
+/// What [`ServerSession::handle_input`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Progress {
+    /// How many octets were taken. The driver keeps the others, and hands them in again before
+    /// what comes after them.
+    pub consumed: usize,
+    /// What has to happen next.
+    pub want: Want,
+}
+
+/// What has to happen before a session can go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Want {
+    /// Input: first what was not consumed, then more from the socket.
+    More,
+    /// An answer to the question that is open. Input is not taken before.
+    Answer,
+    /// Room: take the events and send what there is to send, then hand in the input.
+    Room,
+    /// The end: send what there is to send, then close the connection.
+    Close,
+}
+
+impl ServerSession {
+    /// A session that begins now, on a connection that has just been made. Its first event is
+    /// [`Event::Connected`].
+    pub fn new(settings: Arc<Settings>, session: SessionId, now: Mono) -> ServerSession {
+        let accepts_mail = settings.accepts_mail;
+        let mut desk = Desk::new(settings, session, now);
+        let state = if accepts_mail {
+            desk.ask(|ticket| Event::Connected { ticket });
+            State::Asking(Asking::Connect)
+        } else {
+            desk.say(ConnectLife::Mailless);
+            State::Turned(Turned::Mailless)
+        };
+        ServerSession {
+            state,
+            desk,
+            started: now,
+            looked_after: now,
+            has_leftover: false,
+            at_eof: false,
+        }
+    }
+
+    /// Takes what came from the client, as much of it as can be acted on.
+    pub fn handle_input(&mut self, bytes: Bytes, now: Mono) -> Progress {
+        let mut input = bytes;
+        let given = input.len();
+        if given > 0 {
+            self.refuse_early_talk();
+        }
+        self.run(&mut input, now);
+        self.has_leftover = !input.is_empty();
+        Progress {
+            consumed: given - input.len(),
+            want: self.want(),
+        }
+    }
+
+    /// What has to happen before the session can go on.
+    pub fn want(&self) -> Want {
+        match self.state {
+            State::Ended => Want::Close,
+            State::Asking(_) => Want::Answer,
+            _ if self.desk.is_full() => Want::Room,
+            _ => Want::More,
+        }
+    }
+
+    /// The next event, in order.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.desk.events.pop_front()
+    }
+
+    /// Answers a question. The answer of a session that is over is ignored; so is one whose
+    /// ticket is of another session or question, which is a [`Fault`].
+    pub fn answer<R: Question>(
+        &mut self,
+        ticket: Ticket<R>,
+        reply: impl Into<Answer<R::Reply>>,
+        now: Mono,
+    ) {
+        if !matches!(self.state, State::Asking(_)) {
+            return;
+        }
+        let Some(place) = self.desk.tickets.redeem(ticket) else {
+            self.desk.fault(Fault::ForeignTicket);
+            return;
+        };
+        self.settle(place, R::given(reply.into()).0);
+        self.desk.since = now;
+        self.run(&mut Bytes::new(), now);
+    }
+
+    /// Ends the session with 421: for a shutdown, or because a policy wants it ended. While an
+    /// end of data waits for its answer the session ends after it, for a message that is being
+    /// committed has to be answered for.
+    pub fn disconnect(&mut self, why: Closing, now: Mono) {
+        match &mut self.state {
+            State::Ended => {}
+            State::Asking(Asking::EndOfData(asked)) => asked.then = Some(why),
+            _ => {
+                self.desk.end(self.state.command(), why);
+                self.run(&mut Bytes::new(), now);
+            }
+        }
+    }
+
+    /// Puts what is to be sent at the end of `out`; whether there was any.
+    ///
+    /// Replies to pipelined commands are held back as long as there is input that was not consumed and no
+    /// question is open, so that they go out together (RFC 2920 3.2).
+    pub fn poll_transmit(&mut self, out: &mut BytesMut) -> bool {
+        let more_follow = self.has_leftover && self.want() == Want::More;
+        if self.desk.output.is_empty() || more_follow {
+            return false;
+        }
+        self.desk.output.take(out);
+        true
+    }
+
+    /// Takes note that the client sends no more. Hand in all that came before first.
+    pub fn handle_eof(&mut self, now: Mono) {
+        self.at_eof = true;
+        self.run(&mut Bytes::new(), now);
+    }
+
+    /// A client that doesn't wait for the greeting (RFC 5321 3.1, 4.3.1) is either broken or
+    /// replays a script. It hears 421, not 554, so that honest mail can be tried again.
+    fn refuse_early_talk(&mut self) {
+        if matches!(self.state, State::Asking(Asking::Connect)) {
+            self.desk.end(Command::Connect, Closing::LimitPassed);
+        }
+    }
+
+    /// Goes on as far as possible.
+    fn run(&mut self, input: &mut Bytes, now: Mono) {
+        self.replace_lost();
+        self.leave_if_ending();
+        while !self.desk.is_full() && self.step(input, now) {
+            self.leave_if_ending();
+        }
+        let waits_for_client = !matches!(self.state, State::Asking(_) | State::Ended);
+        if self.at_eof && waits_for_client && !self.desk.is_full() {
+            self.desk.ending = Some(Closed::Lost);
+            self.leave_if_ending();
+        }
+    }
+
+    /// Takes one step; false if input or an answer is needed first.
+    fn step(&mut self, input: &mut Bytes, now: Mono) -> bool {
+        let desk = &mut self.desk;
+        match core::mem::replace(&mut self.state, State::Ended) {
+            State::Turned(turned) => match desk.next_line(input, now) {
+                Some(line) => self.state = turned.take_line(line, desk),
+                None => return self.stay(State::Turned(turned)),
+            },
+            State::Commands(commands) => match desk.next_line(input, now) {
+                Some(line) => self.state = commands.take_line(line, desk),
+                None => return self.stay(State::Commands(commands)),
+            },
+            State::Collecting(run) => self.state = run.collect(input, now, desk),
+            State::Data(receiving) => {
+                let had = input.len();
+                self.state = receiving.read(input, now, desk);
+                return input.len() < had;
+            }
+            State::Chunk(chunk) => {
+                let had = input.len();
+                self.state = chunk.read(input, now, desk);
+                return input.len() < had || !matches!(self.state, State::Chunk(_));
+            }
+            State::Skipping(skipping) => {
+                let had = input.len();
+                self.state = skipping.read(input, now, desk);
+                return input.len() < had || !matches!(self.state, State::Skipping(_));
+            }
+            state @ (State::Asking(_) | State::Ended) => return self.stay(state),
+        }
+        true
+    }
+
+    /// Nothing can be done in `state`.
+    fn stay(&mut self, state: State) -> bool {
+        self.state = state;
+        false
+    }
+
+    /// Ends the session where something has asked for it.
+    fn leave_if_ending(&mut self) {
+        let Some(why) = self.desk.ending.take() else {
+            return;
+        };
+        if let Some(transaction) = self.state.transaction() {
+            self.desk.abandon(transaction);
+        }
+        self.state = State::Ended;
+        self.desk.held = None;
+        self.desk.lines.clear();
+        self.desk.events.push_back(Event::Closed(why));
+    }
+}

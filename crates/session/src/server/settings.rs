@@ -1,0 +1,201 @@
+//! What a listener's sessions are to do.
+
+use core::time::Duration;
+
+use postroad_wire::address::{self, Domain};
+use postroad_wire::command::Grammar;
+use postroad_wire::extension::{Extensions, Size, TransactionLimits};
+use postroad_wire::line::LineLimits;
+
+/// The settings of a session: those of its listener when it was opened.
+///
+/// They are shared, and a session keeps the ones it began with, so that nothing changes under a
+/// transaction.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// This server's own name: the first word of the greeting, and of 221, 421 and 521.
+    pub host_name: Domain,
+    /// Whether mail is taken at all; if not, the greeting is 521 (RFC 7504 3).
+    pub accepts_mail: bool,
+    /// Which extensions are offered.
+    pub offered: Offered,
+    /// How much one client may ask for.
+    pub limits: Limits,
+    /// How long a silent client is waited for.
+    pub timeouts: Timeouts,
+    /// What becomes of a message with a CR or an LF that is no CRLF.
+    pub bare_line_ends: BareLineEndRule,
+    /// What VRFY does.
+    pub vrfy: LookupRule,
+    /// What EXPN does.
+    pub expn: LookupRule,
+    /// Whether HELP helps (214) or is switched off (502, RFC 5321 4.1.1.8 allows it).
+    pub help: bool,
+}
+
+/// The extensions that can be switched off. SIZE, ENHANCEDSTATUSCODES and LIMITS always are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offered {
+    /// PIPELINING (RFC 2920).
+    pub pipelining: bool,
+    /// 8BITMIME (RFC 6152).
+    pub eight_bit_mime: bool,
+    /// CHUNKING (RFC 3030).
+    pub chunking: bool,
+    /// SMTPUTF8 (RFC 6531).
+    pub smtputf8: bool,
+    /// DSN (RFC 3461).
+    pub dsn: bool,
+}
+
+/// How much one client may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A command line without parameters, in octets with its CRLF; the offered extensions add to
+    /// MAIL and RCPT (RFC 5321 4.5.3.1.4: 512 at least).
+    pub command_line: usize,
+    /// How long addresses may be (RFC 5321 4.5.3.1.1 to 4.5.3.1.3).
+    pub address: address::Limits,
+    /// A message, in octets (RFC 5321 4.5.3.1.7: 64 KiB at least).
+    pub message_size: u64,
+    /// How many octets of a message that is refused already are read and thrown away before the
+    /// connection is closed with 421.
+    pub discarded: u64,
+    /// Accepted recipients of one transaction (RFC 5321 4.5.3.1.8: 100 at least): 452 beyond.
+    pub recipients: u32,
+    /// Transactions of one session: 421 beyond.
+    pub transactions: u32,
+    /// Commands refused as unreadable, unknown, out of sequence or malformed: 421 beyond.
+    pub errors: u32,
+    /// Commands that get no mail on its way (RSET, NOOP, VRFY, EXPN, HELP and repeated greetings)
+    /// since the last accepted message: 421 beyond.
+    pub junk_commands: u32,
+    /// Recipients refused for good in one session: 421 beyond.
+    pub refused_recipients: u32,
+    /// From the connection to its end.
+    pub lifetime: Duration,
+}
+
+/// How long a silent client is waited for (RFC 5321 4.5.3.2.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a whole command, from the reply before it.
+    pub command: Duration,
+    /// For some more octets of a message.
+    pub data: Duration,
+}
+
+/// What becomes of a message with a CR or an LF that is no CRLF (RFC 5321 2.3.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BareLineEndRule {
+    /// It is refused: 554 5.6.0.
+    Refuse,
+    /// Each of them becomes CRLF.
+    Normalise,
+}
+
+/// What VRFY or EXPN does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookupRule {
+    /// 252 whatever is asked (RFC 5321 7.3).
+    Undisclosed,
+    /// The handler is asked.
+    Asked,
+}
+
+impl Settings {
+    /// The settings as shipped, for a server of this name.
+    pub fn new(host_name: Domain) -> Settings {
+        Settings {
+            host_name,
+            accepts_mail: true,
+            offered: Offered::default(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            bare_line_ends: BareLineEndRule::Refuse,
+            vrfy: LookupRule::Undisclosed,
+            expn: LookupRule::Undisclosed,
+            help: true,
+        }
+    }
+
+    /// What EHLO lists.
+    pub fn extensions(&self) -> Extensions {
+        Extensions {
+            pipelining: self.offered.pipelining,
+            size: Some(Size::Maximum(self.limits.message_size)),
+            eight_bit_mime: self.offered.eight_bit_mime,
+            chunking: self.offered.chunking,
+            smtputf8: self.offered.smtputf8,
+            enhanced_status_codes: true,
+            dsn: self.offered.dsn,
+            help: self.help,
+            limits: Some(TransactionLimits {
+                mail_max: Some(self.limits.transactions),
+                rcpt_max: Some(self.limits.recipients),
+                rcpt_domain_max: None,
+            }),
+            ..Extensions::default()
+        }
+    }
+
+    /// What a command is read by, after EHLO or before it: the parameters of an extension are
+    /// unknown to a client that hasn't been offered it (RFC 5321 4.1.1.11).
+    pub(crate) fn grammar(&self, extended: bool) -> Grammar {
+        Grammar {
+            limits: self.limits.address,
+            extensions: if extended {
+                self.extensions()
+            } else {
+                Extensions::default()
+            },
+        }
+    }
+
+    /// How long a line may be. A client that leaves out EHLO may still send long lines, for a
+    /// shorter line must not be refused as too long.
+    pub(crate) fn line_limits(&self) -> LineLimits {
+        LineLimits::new(self.limits.command_line, &self.extensions())
+    }
+}
+
+impl Default for Offered {
+    /// All but DSN, which promises notices.
+    fn default() -> Offered {
+        Offered {
+            pipelining: true,
+            eight_bit_mime: true,
+            chunking: true,
+            smtputf8: true,
+            dsn: false,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        const MIB: u64 = 1 << 20;
+        Limits {
+            command_line: 1024,
+            address: address::Limits::default(),
+            message_size: 50 * MIB,
+            discarded: 200 * MIB,
+            recipients: 1000,
+            transactions: 1000,
+            errors: 20,
+            junk_commands: 100,
+            refused_recipients: 100,
+            lifetime: Duration::from_secs(12 * 60 * 60),
+        }
+    }
+}
+
+impl Default for Timeouts {
+    /// RFC 5321 4.5.3.2.7 wants five minutes at least.
+    fn default() -> Timeouts {
+        Timeouts {
+            command: Duration::from_secs(5 * 60),
+            data: Duration::from_secs(5 * 60),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What is said to a command that can't be read.
+
+use alloc::string::ToString;
+
+use postroad_reply::{
+    Answer, AnySyntax, BdatSyntax, DataSyntax, EhloGate, EhloSyntax, ExpnGate, ExpnSyntax,
+    HeloGate, HeloSyntax, HelpSyntax, MailSyntax, QuitSyntax, RcptReply, RcptSyntax, Reply,
+    RsetSyntax, Situated, Text, VrfyGate, VrfySyntax,
+};
+use postroad_wire::address::AddressError;
+use postroad_wire::command::{SyntaxError, Verb};
+
+/// The reply to arguments that can't be read, in the error's own words.
+pub(super) fn reply(verb: Verb, error: &SyntaxError) -> Reply {
+    match verb {
+        Verb::Helo if is_unknown_literal(error) => told(HeloGate::LiteralNotImplemented, error),
+        Verb::Helo => told(HeloSyntax::BadArgument, error),
+        Verb::Ehlo if is_unknown_literal(error) => told(EhloGate::LiteralNotImplemented, error),
+        Verb::Ehlo => told(EhloSyntax::BadArgument, error),
+        Verb::Mail => mail(error),
+        Verb::Rcpt => rcpt(error),
+        Verb::Data => told(DataSyntax::HasArgument, error),
+        Verb::Bdat => told(BdatSyntax::BadSize, error),
+        Verb::Rset => told(RsetSyntax::HasArgument, error),
+        Verb::Vrfy if is_unknown_parameter(error) => told(VrfyGate::ParameterNotImplemented, error),
+        Verb::Vrfy => told(VrfySyntax::BadArgument, error),
+        Verb::Expn if is_unknown_parameter(error) => told(ExpnGate::ParameterNotImplemented, error),
+        Verb::Expn => told(ExpnSyntax::BadArgument, error),
+        Verb::Help => told(HelpSyntax::BadArgument, error),
+        Verb::Quit => told(QuitSyntax::HasArgument, error),
+        // NOOP has no arguments to be wrong, and the others are refused before they are read.
+        Verb::Noop
+        | Verb::Lhlo
+        | Verb::Send
+        | Verb::Soml
+        | Verb::Saml
+        | Verb::Turn
+        | Verb::StartTls
+        | Verb::Auth
+        | Verb::Etrn
+        | Verb::Atrn => told(AnySyntax::Unreadable, error),
+    }
+}
+
+fn mail(error: &SyntaxError) -> Reply {
+    match error {
+        SyntaxError::BadPath(_) => told(MailSyntax::BadPath, error),
+        SyntaxError::BadParameter { .. } | SyntaxError::DuplicateParameter { .. } => {
+            told(MailSyntax::BadParameter, error)
+        }
+        SyntaxError::UnknownParameter { .. } => told(MailSyntax::UnknownParameter, error),
+        _ => told(MailSyntax::BadShape, error),
+    }
+}
+
+fn rcpt(error: &SyntaxError) -> Reply {
+    match error {
+        // Well formed, and longer than is allowed here: 553 5.1.3.
+        _ if error.is_too_long() => told(RcptReply::NameNotAllowed, error),
+        SyntaxError::BadPath(_) => told(RcptSyntax::BadPath, error),
+        SyntaxError::BadParameter { .. } | SyntaxError::DuplicateParameter { .. } => {
+            told(RcptSyntax::BadParameter, error)
+        }
+        SyntaxError::UnknownParameter { .. } => told(RcptSyntax::UnknownParameter, error),
+        _ => told(RcptSyntax::BadShape, error),
+    }
+}
+
+fn told<S: Situated>(situation: S, error: &SyntaxError) -> Reply {
+    Answer::from(situation)
+        .text(Text::new(&error.to_string()))
+        .into()
+}
+
+fn is_unknown_literal(error: &SyntaxError) -> bool {
+    matches!(error, SyntaxError::BadName(AddressError::LiteralTag))
+}
+
+fn is_unknown_parameter(error: &SyntaxError) -> bool {
+    matches!(error, SyntaxError::ParameterNotImplemented { .. })
+}
