@@ -1,5 +1,10 @@
 //! Is the one trait a queue store must satisfy, with its conformance suite and an in-memory model.
+//!
+//! The suite and the comparison with the model are behind the feature `conformance`, which tests
+//! of a store switch on.
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod memory;
 
 use std::fmt;

@@ -1,0 +1,51 @@
+//! The model passes the suite it is the model of.
+
+use postroad_store::MemoryStore;
+use postroad_store::conformance::Fixture;
+
+struct InMemory(MemoryStore);
+
+impl Fixture for InMemory {
+    type Store = MemoryStore;
+
+    async fn make() -> InMemory {
+        InMemory(MemoryStore::new())
+    }
+
+    fn store(&self) -> &MemoryStore {
+        &self.0
+    }
+
+    async fn reopen(self) -> InMemory {
+        InMemory(self.0.reopen())
+    }
+}
+
+postroad_store::conformance!(InMemory);
+
+#[test]
+fn the_suite_names_each_of_its_checks() {
+    let suite = include_str!("../src/conformance.rs");
+    let groups = [
+        ("staging", include_str!("../src/conformance/staging.rs")),
+        ("claiming", include_str!("../src/conformance/claiming.rs")),
+        ("settling", include_str!("../src/conformance/settling.rs")),
+        ("leasing", include_str!("../src/conformance/leasing.rs")),
+        ("amending", include_str!("../src/conformance/amending.rs")),
+        ("reading", include_str!("../src/conformance/reading.rs")),
+        (
+            "restarting",
+            include_str!("../src/conformance/restarting.rs"),
+        ),
+    ];
+    for (group, source) in groups {
+        for line in source.lines() {
+            let Some(rest) = line.strip_prefix("pub async fn ") else {
+                continue;
+            };
+            let check = rest.split('<').next().unwrap_or_default();
+            let named = format!("{group}::{check}\n");
+            assert!(suite.contains(&named), "{named} is in no suite");
+        }
+    }
+}
