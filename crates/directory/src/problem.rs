@@ -60,6 +60,8 @@ pub enum Fault {
     NotLocal(Mailbox),
     /// It stands for more than [`MAX_TARGETS`] mailboxes.
     TooMany,
+    /// It stands for no address at all.
+    NoTargets,
 }
 
 impl fmt::Display for Fault {
@@ -80,6 +82,7 @@ impl fmt::Display for Fault {
                 write!(f, "leads to {mailbox}, which is not in a local domain")
             }
             Fault::TooMany => write!(f, "stands for more than {MAX_TARGETS} mailboxes"),
+            Fault::NoTargets => f.write_str("leads to nobody"),
         }
     }
 }
@@ -98,6 +101,7 @@ impl Fault {
             }
             Fault::NotLocal(_) => "name a mailbox of a local domain",
             Fault::TooMany => "name fewer targets",
+            Fault::NoTargets => "name a target, or take it out",
         }
     }
 }

@@ -95,6 +95,11 @@ impl Walk {
         if !self.done.insert(name.clone()) {
             return;
         }
+        // Mail for it would be accepted and reach nobody.
+        if targets.is_empty() {
+            self.faults.push((Some(name), Fault::NoTargets));
+            return;
+        }
         self.path.push(name);
         for target in targets {
             self.visit(directory, target);

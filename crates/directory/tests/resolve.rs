@@ -378,6 +378,23 @@ fn tangle() -> impl Strategy<Value = (Vec<String>, Vec<(String, Vec<String>)>)> 
     (mailboxes, aliases).prop_map(|(m, a)| (m.into_iter().collect(), a.into_iter().collect()))
 }
 
+/// Else its mail would be accepted and reach nobody.
+#[test]
+fn an_alias_without_targets_is_told_and_takes_no_mail() {
+    let aliases: &[(&str, &[&str])] = &[("empty", &[]), ("to-empty", &["empty@a.example"])];
+    let (directory, problems) =
+        Directory::new(vec![domain("a.example", &["empty"], aliases)], None);
+    let place = Place::Alias {
+        domain: 0,
+        alias: 0,
+    };
+    let fault = Fault::NoTargets;
+    assert_eq!(problems, [DirectoryProblem { place, fault }]);
+    for address in ["empty@a.example", "to-empty@a.example"] {
+        assert_eq!(leads(&directory, address, &many()), "broken", "{address}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_not_told_as_a_problem_resolves_to_mailboxes((boxes, aliases) in tangle()) {
