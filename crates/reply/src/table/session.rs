@@ -13,7 +13,9 @@ crate::table::rows! {
         LmtpReady 220 [] "<domain> LMTP Service ready", default row, "RFC 2033 3";
         /// The service can't take this connection now: spool unusable, no descriptors, load.
         Unavailable 421 ["4.3.2"] "<domain> Service not available, closing transmission channel", fault row closes, "RFC 5321 3.8";
-        /// A connection or rate limit is reached, or a policy says "later".
+        /// A policy says "later".
+        Deferred 421 ["4.7.0"] "<domain> Service not available, try again later", fault row closes, "RFC 5321 3.8";
+        /// A connection or rate limit is reached.
         LimitReached 421 ["4.7.0"] "<domain> Too many connections, try again later", fault row closes, "RFC 5321 3.8";
         /// The system is congested.
         Congested 421 ["4.4.5"] "<domain> Service overloaded, try again later", fault row closes, "RFC 5321 3.8";

@@ -1,0 +1,236 @@
+//! What each row of the reply table answers to each reason.
+//!
+//! Every match is total and names every reason: a new one doesn't compile until each row has said
+//! what it answers. A reason that can hardly arise at a row gets that row's nearest situation of
+//! the same class.
+
+use postroad_reply::{
+    ConnectReply, DataReply, EhloReply, EndOfDataReply, HeloReply, LhloReply, MailReply, RcptReply,
+    Situated,
+};
+
+use crate::verdict::Reason;
+
+/// A row that verdicts can be put to.
+pub trait Judged: Situated {
+    /// The 4yz for a reason; none where the row has no 4yz but its life cycle's 421.
+    fn temporary(reason: Reason) -> Option<Self>;
+
+    /// The 5yz for a reason; none where the row has no 5yz for a refusal.
+    fn permanent(reason: Reason) -> Option<Self>;
+}
+
+impl Judged for ConnectReply {
+    /// At the greeting 421 is the one way to say "later" (RFC 5321 3.8).
+    fn temporary(reason: Reason) -> Option<ConnectReply> {
+        use Reason as R;
+        Some(match reason {
+            R::ConnectionLimit | R::RateLimit => ConnectReply::LimitReached,
+            R::StoreFull
+            | R::StoreFailed
+            | R::StoreReadOnly
+            | R::DirectoryFailed
+            | R::AliasBroken
+            | R::MailboxLimit => ConnectReply::Unavailable,
+            R::MailboxUnknown
+            | R::RelayDenied
+            | R::AmbiguousName
+            | R::MailLoop
+            | R::Malformed
+            | R::PolicyRefused => ConnectReply::Deferred,
+        })
+    }
+
+    fn permanent(_: Reason) -> Option<ConnectReply> {
+        Some(ConnectReply::Refused)
+    }
+}
+
+impl Judged for HeloReply {
+    fn temporary(_: Reason) -> Option<HeloReply> {
+        None
+    }
+
+    fn permanent(_: Reason) -> Option<HeloReply> {
+        Some(HeloReply::Refused)
+    }
+}
+
+impl Judged for EhloReply {
+    fn temporary(_: Reason) -> Option<EhloReply> {
+        None
+    }
+
+    fn permanent(_: Reason) -> Option<EhloReply> {
+        Some(EhloReply::Refused)
+    }
+}
+
+impl Judged for LhloReply {
+    fn temporary(_: Reason) -> Option<LhloReply> {
+        None
+    }
+
+    /// The row has only syntax errors (RFC 2033 4.1): such a client is disconnected.
+    fn permanent(_: Reason) -> Option<LhloReply> {
+        None
+    }
+}
+
+impl Judged for MailReply {
+    fn temporary(reason: Reason) -> Option<MailReply> {
+        use Reason as R;
+        Some(match reason {
+            R::StoreFull | R::MailboxLimit => MailReply::StorageShort,
+            R::StoreFailed | R::StoreReadOnly | R::DirectoryFailed | R::AliasBroken => {
+                MailReply::LocalError
+            }
+            R::MailboxUnknown
+            | R::RelayDenied
+            | R::AmbiguousName
+            | R::MailLoop
+            | R::Malformed
+            | R::ConnectionLimit
+            | R::RateLimit
+            | R::PolicyRefused => MailReply::Deferred,
+        })
+    }
+
+    fn permanent(reason: Reason) -> Option<MailReply> {
+        use Reason as R;
+        Some(match reason {
+            R::AmbiguousName | R::MailboxUnknown => MailReply::SenderNameNotAllowed,
+            R::RelayDenied
+            | R::AliasBroken
+            | R::DirectoryFailed
+            | R::MailboxLimit
+            | R::MailLoop
+            | R::Malformed
+            | R::StoreFull
+            | R::StoreFailed
+            | R::StoreReadOnly
+            | R::ConnectionLimit
+            | R::RateLimit
+            | R::PolicyRefused => MailReply::Refused,
+        })
+    }
+}
+
+impl Judged for RcptReply {
+    fn temporary(reason: Reason) -> Option<RcptReply> {
+        use Reason as R;
+        Some(match reason {
+            R::MailboxUnknown | R::AmbiguousName => RcptReply::MailboxBusy,
+            R::AliasBroken => RcptReply::AliasBroken,
+            R::DirectoryFailed => RcptReply::DirectoryFailed,
+            R::StoreFull | R::MailboxLimit => RcptReply::StorageShort,
+            R::StoreFailed | R::StoreReadOnly => RcptReply::LocalError,
+            R::RelayDenied
+            | R::MailLoop
+            | R::Malformed
+            | R::ConnectionLimit
+            | R::RateLimit
+            | R::PolicyRefused => RcptReply::Deferred,
+        })
+    }
+
+    fn permanent(reason: Reason) -> Option<RcptReply> {
+        use Reason as R;
+        Some(match reason {
+            R::MailboxUnknown | R::AliasBroken | R::MailboxLimit => RcptReply::MailboxUnknown,
+            R::RelayDenied => RcptReply::RelayDenied,
+            R::AmbiguousName => RcptReply::AmbiguousName,
+            R::DirectoryFailed
+            | R::MailLoop
+            | R::Malformed
+            | R::StoreFull
+            | R::StoreFailed
+            | R::StoreReadOnly
+            | R::ConnectionLimit
+            | R::RateLimit
+            | R::PolicyRefused => RcptReply::PolicyRefused,
+        })
+    }
+}
+
+impl Judged for DataReply {
+    fn temporary(reason: Reason) -> Option<DataReply> {
+        use Reason as R;
+        Some(match reason {
+            // The row has no 452.
+            R::StoreFull
+            | R::StoreFailed
+            | R::StoreReadOnly
+            | R::DirectoryFailed
+            | R::MailboxLimit => DataReply::LocalError,
+            R::AliasBroken => DataReply::Misconfigured,
+            R::MailboxUnknown
+            | R::RelayDenied
+            | R::AmbiguousName
+            | R::MailLoop
+            | R::Malformed
+            | R::ConnectionLimit
+            | R::RateLimit
+            | R::PolicyRefused => DataReply::Deferred,
+        })
+    }
+
+    fn permanent(reason: Reason) -> Option<DataReply> {
+        use Reason as R;
+        Some(match reason {
+            R::MailLoop | R::Malformed => DataReply::TransactionRefused,
+            R::MailboxUnknown
+            | R::RelayDenied
+            | R::AmbiguousName
+            | R::AliasBroken
+            | R::DirectoryFailed
+            | R::MailboxLimit
+            | R::StoreFull
+            | R::StoreFailed
+            | R::StoreReadOnly
+            | R::ConnectionLimit
+            | R::RateLimit
+            | R::PolicyRefused => DataReply::Refused,
+        })
+    }
+}
+
+impl Judged for EndOfDataReply {
+    fn temporary(reason: Reason) -> Option<EndOfDataReply> {
+        use Reason as R;
+        Some(match reason {
+            R::StoreFull | R::MailboxLimit => EndOfDataReply::StorageShort,
+            R::StoreFailed | R::StoreReadOnly | R::DirectoryFailed | R::AliasBroken => {
+                EndOfDataReply::LocalError
+            }
+            R::MailboxUnknown
+            | R::RelayDenied
+            | R::AmbiguousName
+            | R::MailLoop
+            | R::Malformed
+            | R::ConnectionLimit
+            | R::RateLimit
+            | R::PolicyRefused => EndOfDataReply::Deferred,
+        })
+    }
+
+    fn permanent(reason: Reason) -> Option<EndOfDataReply> {
+        use Reason as R;
+        Some(match reason {
+            R::MailLoop => EndOfDataReply::MailLoop,
+            R::Malformed => EndOfDataReply::Malformed,
+            R::MailboxUnknown
+            | R::RelayDenied
+            | R::AmbiguousName
+            | R::AliasBroken
+            | R::DirectoryFailed
+            | R::MailboxLimit
+            | R::StoreFull
+            | R::StoreFailed
+            | R::StoreReadOnly
+            | R::ConnectionLimit
+            | R::RateLimit
+            | R::PolicyRefused => EndOfDataReply::PolicyRefused,
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! The rules of the first server: pure functions of facts.
+
+use postroad_directory::Resolution;
+use postroad_reply::Text;
+use postroad_store::{Pressure, Trouble};
+
+use crate::verdict::{Reason, Verdict};
+
+/// How many connections are open, the one in question included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// In all.
+    pub total: usize,
+    /// From the same address.
+    pub of_address: usize,
+    /// From the same network.
+    pub of_network: usize,
+}
+
+/// How many connections may be open at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// In all.
+    pub total: usize,
+    /// From one address.
+    pub per_address: usize,
+    /// From one network.
+    pub per_network: usize,
+}
+
+/// Whether one more connection may be served. The note tells the client which limit it met, the
+/// nearest to it first: a client that holds too many itself can do something about it.
+pub fn connection(open: Connections, limits: ConnectionLimits) -> Verdict {
+    let note = if open.of_address > limits.per_address {
+        "Too many connections from your address, try again later"
+    } else if open.of_network > limits.per_network {
+        "Too many connections from your network, try again later"
+    } else if open.total > limits.total {
+        "Too many connections, try again later"
+    } else {
+        return Verdict::Accept;
+    };
+    Verdict::Temporary(Reason::ConnectionLimit, Some(Text::new(note)))
+}
+
+/// Whether the store has room for what a new connection or a new transaction would bring: asked
+/// at the greeting (421) and at MAIL (452, or 451 where nothing can be written).
+pub fn store(pressure: Pressure) -> Verdict {
+    match pressure {
+        Pressure::None => Verdict::Accept,
+        Pressure::Full => Verdict::Temporary(Reason::StoreFull, None),
+        Pressure::ReadOnly => Verdict::Temporary(Reason::StoreReadOnly, None),
+    }
+}
+
+/// What becomes of mail that the store couldn't take: nothing of it is kept, and the client may
+/// try again.
+pub fn trouble(trouble: &Trouble) -> Verdict {
+    let reason = match trouble {
+        Trouble::Full => Reason::StoreFull,
+        Trouble::ReadOnly => Reason::StoreReadOnly,
+        // The last three speak of mail that is stored; met while taking mail, they are a fault
+        // of the store all the same.
+        Trouble::Failed(_) | Trouble::LeaseLost | Trouble::Unknown(_) | Trouble::Damaged(_) => {
+            Reason::StoreFailed
+        }
+    };
+    Verdict::Temporary(reason, None)
+}
+
+/// Whether a recipient is taken, by where the directory says it leads. Nothing is relayed yet.
+pub fn recipient(resolution: &Resolution) -> Verdict {
+    match resolution {
+        Resolution::Local { .. } => Verdict::Accept,
+        Resolution::NotLocal(_) => Verdict::Permanent(Reason::RelayDenied, None),
+        Resolution::Unknown => Verdict::Permanent(Reason::MailboxUnknown, None),
+        Resolution::Broken => Verdict::Temporary(Reason::AliasBroken, None),
+        Resolution::MailboxLimit => Verdict::Temporary(Reason::MailboxLimit, None),
+    }
+}
+
+/// Whether a message may be in a loop: it has more Received fields than `limit`, which is 100 at
+/// least by RFC 5321 6.3.
+pub fn mail_loop(received_count: u32, limit: u32) -> Verdict {
+    if received_count > limit {
+        Verdict::Permanent(Reason::MailLoop, None)
+    } else {
+        Verdict::Accept
+    }
+}

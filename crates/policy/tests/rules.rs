@@ -1,0 +1,135 @@
+//! The rules, at their limits.
+#![allow(clippy::unwrap_used)] // A test may fail.
+
+use postroad_directory::{Directory, LocalDomain, Mailboxes};
+use postroad_policy::rule::{connection, mail_loop, recipient, store, trouble};
+use postroad_policy::{ConnectionLimits, Connections, Reason, Verdict};
+use postroad_reply::QueueId;
+use postroad_store::{Pressure, Trouble};
+use postroad_wire::address::{Domain, ForwardPath, Limits, LocalPart, Mailbox};
+use proptest::prelude::*;
+
+fn reason(verdict: Verdict) -> Option<Reason> {
+    match verdict {
+        Verdict::Temporary(reason, _) | Verdict::Permanent(reason, _) => Some(reason),
+        _ => None,
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_connection_is_served_exactly_up_to_each_limit(
+        total in 1usize..9, of_address in 1usize..9, of_network in 1usize..9,
+        limits in (1usize..9, 1usize..9, 1usize..9),
+    ) {
+        let limits = ConnectionLimits { total: limits.0, per_address: limits.1, per_network: limits.2 };
+        let verdict = connection(Connections { total, of_address, of_network }, limits);
+        let fits = total <= limits.total
+            && of_address <= limits.per_address
+            && of_network <= limits.per_network;
+        prop_assert_eq!(verdict == Verdict::Accept, fits);
+        prop_assert!(fits || reason(verdict) == Some(Reason::ConnectionLimit));
+    }
+
+    #[test]
+    fn a_message_is_a_loop_past_the_limit(count in 0u32..300, limit in 100u32..200) {
+        let verdict = mail_loop(count, limit);
+        prop_assert_eq!(verdict == Verdict::Accept, count <= limit);
+        prop_assert!(count <= limit || verdict == Verdict::Permanent(Reason::MailLoop, None));
+    }
+}
+
+#[test]
+fn the_note_names_the_nearest_limit() {
+    let limits = ConnectionLimits {
+        total: 1,
+        per_address: 1,
+        per_network: 1,
+    };
+    let words = |open: Connections| match connection(open, limits) {
+        Verdict::Temporary(_, Some(note)) => note.as_str().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    let all = words(Connections {
+        total: 2,
+        of_address: 2,
+        of_network: 2,
+    });
+    assert!(all.contains("your address"), "{all}");
+    let network = words(Connections {
+        total: 2,
+        of_address: 1,
+        of_network: 2,
+    });
+    assert!(network.contains("your network"), "{network}");
+    let total = words(Connections {
+        total: 2,
+        of_address: 1,
+        of_network: 1,
+    });
+    assert!(!total.contains("your"), "{total}");
+}
+
+#[test]
+fn a_store_without_room_defers() {
+    assert_eq!(store(Pressure::None), Verdict::Accept);
+    assert_eq!(reason(store(Pressure::Full)), Some(Reason::StoreFull));
+    assert_eq!(
+        reason(store(Pressure::ReadOnly)),
+        Some(Reason::StoreReadOnly)
+    );
+}
+
+#[test]
+fn what_a_store_could_not_take_may_come_again() {
+    let reasons = [
+        (Trouble::Full, Reason::StoreFull),
+        (Trouble::ReadOnly, Reason::StoreReadOnly),
+        (Trouble::Failed("EIO".into()), Reason::StoreFailed),
+        (Trouble::LeaseLost, Reason::StoreFailed),
+        (Trouble::Unknown(QueueId(1)), Reason::StoreFailed),
+        (Trouble::Damaged(QueueId(1)), Reason::StoreFailed),
+    ];
+    for (met, reason) in reasons {
+        // The words of a failure are for the log: none of them reach the client.
+        assert_eq!(trouble(&met), Verdict::Temporary(reason, None), "{met}");
+    }
+}
+
+#[test]
+fn a_recipient_is_taken_where_it_leads_to_a_mailbox_of_ours() {
+    let local = |name: &str| LocalPart::from_unquoted(name, &Limits::default()).unwrap();
+    let domain = |name: &str, create_mailboxes| LocalDomain {
+        name: Domain::parse(name, &Limits::default()).unwrap(),
+        mailboxes: vec![local("anna")],
+        aliases: vec![(local("broken"), Vec::new())],
+        create_mailboxes,
+        recipient_delimiter: None,
+    };
+    let domains = vec![domain("fixed.example", false), domain("open.example", true)];
+    let (directory, _) = Directory::new(domains, None);
+    let none_left = Mailboxes::new(0, []);
+    let verdict = |address: &str| {
+        let path = ForwardPath::Mailbox(Mailbox::parse(address, &Limits::default()).unwrap());
+        recipient(&directory.resolve(&path, &none_left))
+    };
+    let permanent = |reason| Verdict::Permanent(reason, None);
+    let temporary = |reason| Verdict::Temporary(reason, None);
+    assert_eq!(verdict("anna@fixed.example"), Verdict::Accept);
+    assert_eq!(
+        verdict("bert@fixed.example"),
+        permanent(Reason::MailboxUnknown)
+    );
+    assert_eq!(
+        verdict("anna@elsewhere.example"),
+        permanent(Reason::RelayDenied)
+    );
+    assert_eq!(
+        verdict("broken@fixed.example"),
+        temporary(Reason::AliasBroken)
+    );
+    assert_eq!(
+        verdict("bert@open.example"),
+        temporary(Reason::MailboxLimit)
+    );
+}
