@@ -1,0 +1,479 @@
+//! From a leased message to a settled one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use postroad_clock::UnixMs;
+use postroad_delivery::{
+    Deliverer, Event, Listener, Maildirs, NextHop, NextHops, Pace, Patience, Runner,
+};
+use postroad_host::chance::Chance;
+use postroad_host::clock::{Clock, RealClock, SimClock};
+use postroad_host::disk::real::RealDisk;
+use postroad_host::disk::sim::SimDisk;
+use postroad_host::disk::{Disk, DiskFile, Open};
+use postroad_host::tasks;
+use postroad_message::{Edit, Facts};
+use postroad_queue::{ClientTrace, Envelope, Life, Recipient, RouteKey};
+use postroad_store::memory::MemoryStore;
+use postroad_store::{Claim, Leased, Pressure, QueueStore, Staged};
+use postroad_wire::address::{Limits, Mailbox, ReversePath};
+use postroad_wire::parameter::BodyType;
+
+const START: UnixMs = UnixMs(1_790_000_000_000);
+const OCTETS: &[u8] = b"Subject: x\r\n\r\n.one\r\n\xff\r\n";
+const HEAD: &[u8] = b"Return-Path: <me@example.net>\r\nReceived: a trace\r\n";
+
+fn mailbox(text: &str) -> Mailbox {
+    Mailbox::parse(text, &Limits::default()).expect("the test wrote a mailbox")
+}
+
+/// Knows `example.org`, and `gone.example` once it is told to.
+#[derive(Debug, Clone, Default)]
+struct Domains(Arc<AtomicBool>);
+
+impl NextHops for Domains {
+    fn next_hop(&self, target: &Mailbox, _: Option<&RouteKey>) -> NextHop {
+        let known = target.host == mailbox("x@example.org").host || self.0.load(Ordering::SeqCst);
+        match known {
+            true => NextHop::Maildir(target.clone()),
+            false => NextHop::Nowhere {
+                why: "no such domain here".to_owned(),
+            },
+        }
+    }
+}
+
+/// Keeps what it hears, as words.
+#[derive(Debug, Clone, Default)]
+struct Heard(Arc<Mutex<Vec<String>>>);
+
+impl Listener for Heard {
+    fn hear(&self, event: &Event<'_>) {
+        let words = match event {
+            Event::Delivered {
+                mailbox,
+                already_there,
+                ..
+            } => format!("delivered {mailbox} {already_there}"),
+            Event::Deferred { recipient, why, .. } => format!("deferred {recipient}: {why}"),
+            Event::SettleFailed { trouble, .. } => format!("settle: {trouble}"),
+            Event::LeaseTrouble { trouble, .. } => format!("lease: {trouble}"),
+            Event::ClaimFailed { trouble } => format!("claim: {trouble}"),
+        };
+        self.0.lock().expect("nobody panics with it").push(words);
+    }
+}
+
+impl Heard {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().expect("nobody panics with it"))
+    }
+}
+
+fn envelope(recipients: &[&str], received_at: UnixMs, size: usize) -> Envelope {
+    Envelope {
+        received_at,
+        reverse_path: ReversePath::Mailbox(mailbox("me@example.net")),
+        body_type: BodyType::EightBitMime,
+        smtputf8: false,
+        ret: None,
+        envid: None,
+        client: ClientTrace::default(),
+        priority: 0,
+        sender_key: String::new(),
+        recipients: recipients
+            .iter()
+            .map(|to| Recipient {
+                target: mailbox(to),
+                origin: mailbox(to),
+                original: None,
+                notify: None,
+            })
+            .collect(),
+        trace: Bytes::from_static(b"Received: a trace\r\n"),
+        edits: Vec::new(),
+        facts: Facts {
+            size: size as u64,
+            ..Facts::default()
+        },
+    }
+}
+
+async fn commit(store: &MemoryStore, envelope: Envelope, octets: &[u8]) -> Leased {
+    let now = envelope.received_at;
+    let mut staged = store.stage(now).await.expect("there is room");
+    for piece in octets.chunks(100_000) {
+        let piece = Bytes::copy_from_slice(piece);
+        staged.append(piece).await.expect("there is room");
+    }
+    let until = now + Duration::from_secs(300);
+    let leased = staged.commit_durably(Arc::new(envelope), until).await;
+    leased.expect("there is room")
+}
+
+async fn claim(store: &MemoryStore, now: UnixMs) -> Vec<Leased> {
+    let claim = Claim {
+        now,
+        until: now + Duration::from_secs(300),
+        most: 10,
+        per_route: 10,
+        skip: Vec::new(),
+    };
+    store.claim(claim).await.expect("it is in memory")
+}
+
+async fn queued(store: &MemoryStore) -> usize {
+    store.page(None, 100).await.expect("it is in memory").len()
+}
+
+struct Node<D: Disk, C> {
+    deliverer: Deliverer<MemoryStore, D, Domains, C, Heard>,
+    store: Arc<MemoryStore>,
+    domains: Domains,
+    heard: Heard,
+    root: PathBuf,
+    disk: D,
+}
+
+impl<D: Disk, C: Clock> Node<D, C> {
+    fn new(disk: D, root: &Path, store: MemoryStore, clock: C) -> io::Result<Node<D, C>> {
+        let store = Arc::new(store);
+        let domains = Domains::default();
+        let heard = Heard::default();
+        Ok(Node {
+            deliverer: Deliverer {
+                store: store.clone(),
+                maildirs: Maildirs::open(disk.clone(), root)?,
+                next_hops: domains.clone(),
+                clock,
+                chance: Chance::from_seed(1),
+                listener: heard.clone(),
+                patience: Patience::default(),
+            },
+            store,
+            domains,
+            heard,
+            root: root.to_owned(),
+            disk,
+        })
+    }
+
+    /// What is in a mailbox.
+    fn mail(&self, folder: &str) -> Vec<Vec<u8>> {
+        let new = self.root.join(folder).join("new");
+        let entries = self.disk.list(&new).unwrap_or_default();
+        let read = |path: &Path| {
+            let file = self.disk.open(path, Open::Read)?;
+            let mut octets = vec![0; file.len()? as usize];
+            file.read_exact_at(&mut octets, 0)?;
+            io::Result::Ok(octets)
+        };
+        entries
+            .iter()
+            .map(|entry| read(&entry.path).expect("it was listed"))
+            .collect()
+    }
+}
+
+fn sim(disk: &SimDisk) -> Node<SimDisk, Arc<SimClock>> {
+    let clock = Arc::new(SimClock::new(START));
+    Node::new(disk.clone(), Path::new("/mail"), MemoryStore::new(), clock)
+        .expect("nothing fails yet")
+}
+
+/// Runs a future whose every step is done at once.
+fn now<F: Future>(future: F) -> F::Output {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(output) => output,
+        std::task::Poll::Pending => panic!("a simulated node waits for nothing"),
+    }
+}
+
+#[test]
+fn a_fresh_message_lies_in_its_mailboxes_and_is_gone_from_the_queue() {
+    let node = sim(&SimDisk::new(1));
+    now(async {
+        let envelope = envelope(&["Ada@example.org", "b@example.org"], START, OCTETS.len());
+        let leased = commit(&node.store, envelope, OCTETS).await;
+        assert!(leased.fresh.is_some());
+        node.deliverer.attempt(leased).await;
+        assert_eq!(queued(&node.store).await, 0);
+    });
+    for folder in ["example.org/%41da", "example.org/b"] {
+        assert_eq!(node.mail(folder), [[HEAD, OCTETS].concat()]);
+    }
+    assert_eq!(
+        node.heard.take(),
+        [
+            "delivered Ada@example.org false",
+            "delivered b@example.org false"
+        ]
+    );
+}
+
+#[test]
+fn a_stored_message_is_read_in_pieces_and_is_the_same() {
+    let octets: Vec<u8> = (0..700_001u32).map(|n| (n % 251) as u8).collect();
+    let node = sim(&SimDisk::new(1));
+    now(async {
+        let envelope = envelope(&["b@example.org"], START, octets.len());
+        let mut leased = commit(&node.store, envelope, &octets).await;
+        leased.fresh = None;
+        node.deliverer.attempt(leased).await;
+        assert_eq!(queued(&node.store).await, 0);
+    });
+    let [mail] = &node.mail("example.org/b")[..] else {
+        panic!("one message was sent");
+    };
+    assert!(*mail == [HEAD, &octets].concat());
+}
+
+#[test]
+fn edits_are_made_below_the_trace_fields() {
+    for fresh in [true, false] {
+        let node = sim(&SimDisk::new(1));
+        now(async {
+            let mut envelope = envelope(&["b@example.org"], START, OCTETS.len());
+            envelope.edits = vec![Edit::AddField {
+                index: 0,
+                name: "X".to_owned(),
+                value: b" y".to_vec(),
+            }];
+            let mut leased = commit(&node.store, envelope, OCTETS).await;
+            leased.fresh = leased.fresh.filter(|_| fresh);
+            node.deliverer.attempt(leased).await;
+        });
+        assert_eq!(
+            node.mail("example.org/b"),
+            [[HEAD, b"X: y\r\n", OCTETS].concat()]
+        );
+    }
+}
+
+#[test]
+fn a_recipient_without_a_next_hop_waits_alone_until_there_is_one() {
+    let node = sim(&SimDisk::new(1));
+    now(async {
+        let envelope = envelope(&["a@gone.example", "b@example.org"], START, OCTETS.len());
+        let leased = commit(&node.store, envelope, OCTETS).await;
+        node.deliverer.attempt(leased).await;
+        assert_eq!(
+            node.heard.take(),
+            [
+                "deferred a@gone.example: no such domain here",
+                "delivered b@example.org false"
+            ]
+        );
+        let page = node.store.page(None, 1).await.expect("it is in memory");
+        let Life::Pending {
+            attempts,
+            due,
+            last,
+        } = &page[0].lives[0]
+        else {
+            panic!("{:?}", page[0].lives);
+        };
+        assert_eq!((*attempts, last.as_str()), (1, "no such domain here"));
+        assert!(*due > START);
+
+        node.domains.0.store(true, Ordering::SeqCst);
+        assert!(claim(&node.store, START).await.is_empty());
+        node.deliverer.clock.advance(due.since(START));
+        for leased in claim(&node.store, *due).await {
+            node.deliverer.attempt(leased).await;
+        }
+        assert_eq!(node.heard.take(), ["delivered a@gone.example false"]);
+        assert_eq!(queued(&node.store).await, 0);
+    });
+    assert_eq!(node.mail("example.org/b").len(), 1);
+}
+
+#[test]
+fn a_message_is_not_given_up_while_nobody_could_be_told() {
+    let node = sim(&SimDisk::new(1));
+    now(async {
+        let envelope = envelope(&["a@gone.example"], START, OCTETS.len());
+        let leased = commit(&node.store, envelope, OCTETS).await;
+        node.deliverer
+            .clock
+            .advance(Duration::from_secs(30 * 24 * 3600));
+        node.deliverer.attempt(leased).await;
+        let page = node.store.page(None, 1).await.expect("it is in memory");
+        let due = page[0].lives[0].pending_due().expect("it is owed");
+        assert!(due > node.deliverer.clock.unix());
+    });
+}
+
+#[test]
+fn what_could_not_be_settled_is_found_and_not_delivered_again() {
+    let node = sim(&SimDisk::new(1));
+    now(async {
+        let envelope = envelope(&["b@example.org"], START, OCTETS.len());
+        let leased = commit(&node.store, envelope, OCTETS).await;
+        node.store.set_pressure(Pressure::ReadOnly);
+        node.deliverer.attempt(leased).await;
+        assert_eq!(
+            node.heard.take(),
+            [
+                "delivered b@example.org false",
+                "settle: the spool is read-only"
+            ]
+        );
+
+        node.store.set_pressure(Pressure::None);
+        let later = START + Duration::from_secs(301);
+        assert!(claim(&node.store, START).await.is_empty(), "it is leased");
+        node.deliverer.clock.advance(later.since(START));
+        for leased in claim(&node.store, later).await {
+            node.deliverer.attempt(leased).await;
+        }
+        assert_eq!(node.heard.take(), ["delivered b@example.org true"]);
+        assert_eq!(queued(&node.store).await, 0);
+    });
+    assert_eq!(node.mail("example.org/b").len(), 1);
+}
+
+#[test]
+fn half_a_message_is_not_delivered() {
+    let node = sim(&SimDisk::new(1));
+    for fresh in [true, false] {
+        now(async {
+            let envelope = envelope(&["b@example.org"], START, OCTETS.len() + 1);
+            let mut leased = commit(&node.store, envelope, OCTETS).await;
+            leased.fresh = leased.fresh.filter(|_| fresh);
+            node.deliverer.attempt(leased).await;
+        });
+    }
+    assert_eq!(now(queued(&node.store)), 2);
+    assert!(node.mail("example.org/b").is_empty());
+}
+
+#[test]
+fn a_lease_is_renewed_at_half_time_and_respected_when_it_is_lost() {
+    let node = sim(&SimDisk::new(1));
+    now(async {
+        let renewed = envelope(&["b@example.org"], START, OCTETS.len());
+        let leased = commit(&node.store, renewed, OCTETS).await;
+        node.deliverer.clock.advance(Duration::from_secs(301));
+        // Nobody has taken it, so it is taken up again.
+        node.deliverer.attempt(leased).await;
+        assert_eq!(node.heard.take(), ["delivered b@example.org false"]);
+
+        let lost = envelope(&["b@example.org"], START, OCTETS.len());
+        let first = commit(&node.store, lost, OCTETS).await;
+        let others = claim(&node.store, node.deliverer.clock.unix()).await;
+        assert_eq!(others.len(), 1);
+        node.deliverer.attempt(first).await;
+        assert_eq!(node.heard.take(), ["lease: the lease has ended"]);
+        assert_eq!(node.mail("example.org/b").len(), 1);
+        for leased in others {
+            node.deliverer.attempt(leased).await;
+        }
+        assert_eq!(queued(&node.store).await, 0);
+    });
+    assert_eq!(node.mail("example.org/b").len(), 2);
+}
+
+#[test]
+fn after_a_power_cut_at_any_step_each_recipient_has_the_message_once() {
+    let to = ["a@example.org", "b@example.org"];
+    for nth in 1..40 {
+        for seed in 0..10 {
+            let disk = SimDisk::new(seed);
+            let node = sim(&disk);
+            let leased = now(commit(
+                &node.store,
+                envelope(&to, START, OCTETS.len()),
+                OCTETS,
+            ));
+            disk.crash_after(nth);
+            now(node.deliverer.attempt(leased));
+            let store = (*node.store).clone().reopen();
+            let clock = Arc::new(SimClock::new(START + Duration::from_secs(3600)));
+            let node = Node::new(disk.crash(seed + 99), Path::new("/mail"), store, clock)
+                .expect("nothing fails any more");
+            now(async {
+                for leased in claim(&node.store, node.deliverer.clock.unix()).await {
+                    node.deliverer.attempt(leased).await;
+                }
+                assert_eq!(queued(&node.store).await, 0, "step {nth}, seed {seed}");
+            });
+            for folder in ["example.org/a", "example.org/b"] {
+                let mail = node.mail(folder);
+                assert_eq!(mail, [[HEAD, OCTETS].concat()], "step {nth}, seed {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_loop_takes_fresh_mail_claims_what_is_due_and_drains() -> io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let root = folder.path().join("mail");
+    let node = Node::new(RealDisk, &root, MemoryStore::new(), RealClock)?;
+    let store = node.store.clone();
+    let received = RealClock.unix();
+    let message = || envelope(&["b@example.org"], received, OCTETS.len());
+    tasks::run(2, async {
+        // Ten that wait from before, then ten fresh ones.
+        for _ in 0..10 {
+            let leased = commit(&store, message(), OCTETS).await;
+            store.release(leased.lease).await.expect("it is in memory");
+        }
+        let (sender, fresh) = tokio::sync::mpsc::channel(4);
+        let (drain, draining) = tokio::sync::oneshot::channel::<()>();
+        let pace = Pace {
+            most: 3,
+            per_route: 3,
+            poll: Duration::from_millis(5),
+        };
+        let runner = Runner::new(node.deliverer, pace);
+        let in_flight = runner.in_flight();
+        let running = tasks::spawn(runner.run(fresh, async {
+            let _ = draining.await;
+        }));
+        for _ in 0..10 {
+            let leased = commit(&store, message(), OCTETS).await;
+            sender.send(leased).await.expect("it runs");
+        }
+        let emptied = async {
+            while queued(&store).await > 0 {
+                tasks::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let in_time = tasks::timeout(Duration::from_secs(30), emptied).await;
+        assert_eq!(in_time, Ok(()));
+        assert!(drain.send(()).is_ok());
+        let ended = tasks::timeout(Duration::from_secs(30), running).await;
+        assert!(ended.is_ok_and(|task| task.is_ok()));
+        assert_eq!(in_flight.count(), 0);
+    })?;
+    assert_eq!(
+        std::fs::read_dir(root.join("example.org/b/new"))?.count(),
+        20
+    );
+    Ok(())
+}
+
+#[test]
+fn what_waits_at_a_drain_is_handed_back() -> io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let node = Node::new(RealDisk, folder.path(), MemoryStore::new(), RealClock)?;
+    let store = node.store.clone();
+    tasks::run(0, async {
+        let (sender, fresh) = tokio::sync::mpsc::channel(4);
+        let received = RealClock.unix();
+        let leased = commit(&store, envelope(&["b@example.org"], received, 3), b"a\r\n").await;
+        sender.send(leased).await.expect("there is room");
+        let runner = Runner::new(node.deliverer, Pace::default());
+        runner.run(fresh, std::future::ready(())).await;
+        assert_eq!(claim(&store, received).await.len(), 1);
+        assert!(sender.is_closed());
+    })
+}
