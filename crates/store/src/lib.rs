@@ -6,6 +6,8 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod memory;
+#[cfg(feature = "conformance")]
+pub mod model;
 
 use std::fmt;
 use std::future::Future;

@@ -1,7 +1,11 @@
 //! The model passes the suite it is the model of.
 
-use postroad_store::MemoryStore;
+// A test that can't go on says where.
+#![allow(clippy::unwrap_used)]
+
 use postroad_store::conformance::Fixture;
+use postroad_store::{MemoryStore, model};
+use proptest::prelude::*;
 
 struct InMemory(MemoryStore);
 
@@ -22,6 +26,14 @@ impl Fixture for InMemory {
 }
 
 postroad_store::conformance!(InMemory);
+
+proptest! {
+    #[test]
+    fn the_model_is_as_the_model(ops in model::ops(60, 20_000)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { model::check(&ops, InMemory::make().await).await });
+    }
+}
 
 #[test]
 fn the_suite_names_each_of_its_checks() {
