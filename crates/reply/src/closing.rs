@@ -4,6 +4,7 @@ use crate::answer::Reply;
 use crate::code::{Code, Enhanced};
 use crate::command::Command;
 use crate::situation::{Situation, Speaker};
+use crate::table::AnyLife;
 
 /// Why the server ends a session by itself (RFC 5321 3.8). 421 may answer any command, or come
 /// unasked.
@@ -21,20 +22,19 @@ impl Closing {
     /// The 421 that answers `command`. Where its row has no such cause (QUIT knows only
     /// 4.3.2), it is the row's first; where the row has no 421, that of any command.
     pub fn reply(self, command: Command) -> Reply {
-        let of = |command: Command| {
-            let mut found: Option<&'static Situation> = None;
-            for situation in command.situations().filter(|s| is_closing(s)) {
-                if situation.enhanced.first() == Some(&self.enhanced()) {
-                    return Some(situation);
-                }
-                found = found.or(Some(situation));
-            }
-            found
-        };
-        match of(command).or_else(|| of(Command::Any)) {
-            Some(situation) => Reply::of(situation).answering(command),
-            // The row of any command has a 421, as a test of this module shows.
-            None => unreachable!("no 421 in the table"),
+        let own = || command.situations().filter(|s| is_closing(s));
+        own()
+            .find(|s| s.enhanced.first() == Some(&self.enhanced()))
+            .or_else(|| own().next())
+            .map_or_else(|| Reply::from(self.of_any()), Reply::of)
+            .answering(command)
+    }
+
+    const fn of_any(self) -> AnyLife {
+        match self {
+            Closing::Stopping => AnyLife::Stopping,
+            Closing::TimedOut => AnyLife::TimedOut,
+            Closing::LimitPassed => AnyLife::LimitPassed,
         }
     }
 

@@ -16,9 +16,10 @@ use crate::receipt::Receipt;
 pub struct Text(Cow<'static, str>);
 
 impl Text {
-    /// With a code (4 octets), an enhanced code (10), a domain before it (255 and a space) and
-    /// CRLF (2), a line stays within the 512 octets of RFC 5321 4.5.3.1.5.
-    pub const MAX_OCTETS: usize = 240;
+    /// A path (256 octets, RFC 5321 4.5.3.1.3) fits, and with a code, an enhanced code and the
+    /// words of a situation before it the line stays within the 512 octets of RFC 5321 4.5.3.1.5.
+    /// Only behind a domain of more than 190 octets may the encoder have to split it.
+    pub const MAX_OCTETS: usize = 300;
 
     /// An ASCII text. Whatever is not ASCII becomes `?`: without SMTPUTF8 on the command a reply
     /// is ASCII (RFC 6531 3.7.4.2).
@@ -154,7 +155,8 @@ impl Told for Text {
         if text.is_empty() {
             return self.into();
         }
-        Text::made(&format!("{text} {}", self.as_str()), |_| true).into()
+        // Both were made, so nothing has to be replaced, and a path must not be cut.
+        Text(Cow::Owned(format!("{text} {}", self.as_str()))).into()
     }
 }
 

@@ -127,6 +127,15 @@ fn a_forward_path_stands_after_the_words_and_lines_stand_for_themselves() {
 }
 
 #[test]
+fn the_longest_path_is_told_whole() {
+    // RFC 5321 4.5.3.1.3: 256 octets with its brackets.
+    let path = format!("<{}@{}.example>", "l".repeat(64), "d".repeat(181));
+    assert_eq!(path.len(), 256);
+    let reply = Reply::from(RcptReply::WillForward(Text::new(&path)));
+    assert!(reply.lines().next().unwrap().ends_with(&path));
+}
+
+#[test]
 fn own_words_and_an_own_enhanced_code_replace_those_of_the_table() {
     let answer = Answer::from(RcptReply::PolicyRefused)
         .text(Text::new("listed by bl.example"))
@@ -287,7 +296,7 @@ proptest! {
         ];
         for reply in replies {
             for line in reply.lines() {
-                prop_assert!(line.len() <= Text::MAX_OCTETS);
+                prop_assert!(4 + 10 + line.len() + 2 <= 512, "with codes and CRLF");
                 let forges = line.contains(['\r', '\n', '\0', '\u{85}', '\u{2028}']);
                 prop_assert!(!forges, "{line:?}");
             }
