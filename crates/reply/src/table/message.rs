@@ -50,12 +50,12 @@ crate::table::rows! {
         /// It fails authentication.
         AuthenticationFailed 550 ["5.7.26"] "Message refused by policy: authentication failed", config addition, "RFC 7372 3.4";
         /// REQUIRETLS can't be kept.
-        TlsNotKept 550 ["5.7.30"] "Message refused by policy: REQUIRETLS can't be kept", config addition, "RFC 8689 4.2";
+        TlsNotKept 550 ["5.7.30"] "Message refused by policy: REQUIRETLS can't be kept", config addition, "RFC 8689 4.2.1";
     }
     /// What the session says of a message by itself.
     gate EndOfDataGate {
         /// The message is bigger than the maximum, counted while it was read.
-        TooBig 552 ["5.3.4"] "Requested mail action aborted: exceeded storage allocation: message too big", default row, "RFC 1870 6.2";
+        TooBig 552 ["5.3.4"] "Requested mail action aborted: exceeded storage allocation: message too big", default row, "RFC 1870 6.3";
         /// A bare CR or LF in the message.
         BareLineEnd 554 ["5.6.0"] "Transaction failed: bare CR or LF in the message", default row, "RFC 5321 2.3.8";
     }
@@ -100,7 +100,7 @@ crate::table::rows! {
         /// RCPTs were tried, and all were refused.
         NoValidRecipients 554 ["5.5.1"] "Transaction failed: no valid recipients", default addition, "RFC 3030 2";
         /// The chunks are bigger than the maximum, taken together.
-        TooBig 552 ["5.3.4"] "Requested mail action aborted: exceeded storage allocation: message too big", default addition, "RFC 1870 6.2";
+        TooBig 552 ["5.3.4"] "Requested mail action aborted: exceeded storage allocation: message too big", default addition, "RFC 1870 6.3";
         /// A bare CR or LF in the message.
         BareLineEnd 554 ["5.6.0"] "Transaction failed: bare CR or LF in the message", default addition, "RFC 5321 2.3.8";
     }

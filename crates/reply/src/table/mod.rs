@@ -1,9 +1,9 @@
 //! The table: every reply of every command.
 //!
-//! To find a row: greeting, HELO, EHLO, LHLO, RSET, NOOP, QUIT are in `session`; MAIL, RCPT, DATA,
-//! in `transaction`; the end of data and BDAT in `message`; VRFY, EXPN, HELP in `inquiry`; SEND, SOML,
-//! SAML, TURN in `historic`; STARTTLS, AUTH, ETRN, ATRN in `extension`; what answers any command in
-//! `any`.
+//! To find a row: the greeting, HELO, EHLO, LHLO, RSET, NOOP, QUIT are in `session`; MAIL, RCPT,
+//! DATA in `transaction`; the end of data and BDAT in `message`; VRFY, EXPN, HELP in `inquiry`; SEND,
+//! SOML, SAML, TURN in `historic`; STARTTLS, AUTH, ETRN, ATRN in `extension`; what answers any command
+//! in `any`.
 //!
 //! A line reads: name, code, enhanced codes (the first is the one used unless another is chosen),
 //! text, reach, source, RFC. A text that begins with `<domain>` gets the server's own domain there.

@@ -35,7 +35,7 @@ crate::table::rows! {
         /// The client's address has no reverse DNS that holds.
         ReverseDnsFailed 550 ["5.7.25"] "Sender not accepted: reverse DNS of the client fails", config addition, "RFC 7372 3.3";
         /// The sender's domain has a null MX: no reply could reach it.
-        SenderNullMx 550 ["5.7.27"] "Sender not accepted: its domain takes no mail", config addition, "RFC 7505 4.2";
+        SenderNullMx 550 ["5.7.27"] "Sender not accepted: its domain takes no mail", config addition, "RFC 7505 4.1";
         /// The sender's domain does not exist.
         SenderDomainUnknown 550 ["5.1.8"] "Sender not accepted: its domain does not exist", config addition, "RFC 5321 4.3.2";
         /// A non-ASCII sender where that isn't taken.
@@ -95,7 +95,7 @@ crate::table::rows! {
         /// No such mailbox.
         MailboxUnknown 550 ["5.1.1"] "Requested action not taken: mailbox unavailable", default row, "RFC 5321 4.2.3";
         /// The domain is not served here, and relaying to it is not allowed.
-        RelayDenied 550 ["5.7.1"] "Requested action not taken: relaying not allowed", default row, "RFC 5321 3.6.1";
+        RelayDenied 550 ["5.7.1"] "Requested action not taken: relaying not allowed", default row, "RFC 5321 3.6.2";
         /// The mailbox has moved; no address is shown.
         Moved 550 ["5.1.6"] "Requested action not taken: mailbox has moved", default row, "RFC 5321 3.4";
         /// The mailbox is disabled.
@@ -109,7 +109,7 @@ crate::table::rows! {
         /// The client's address has no reverse DNS that holds.
         ReverseDnsFailed 550 ["5.7.25"] "Requested action not taken: reverse DNS of the client fails", default row, "RFC 7372 3.3";
         /// The sender's domain has a null MX: no reply could reach it.
-        SenderNullMx 550 ["5.7.27"] "Requested action not taken: the sender's domain takes no mail", default row, "RFC 7505 4.2";
+        SenderNullMx 550 ["5.7.27"] "Requested action not taken: the sender's domain takes no mail", default row, "RFC 7505 4.1";
         /// The mailbox has moved, and the new address (in `<>`) may be shown.
         MovedTo(forward_path: Text) 551 ["5.1.6"] "User not local; please try", config row, "RFC 5321 3.4";
         /// The mailbox is over its quota, and that counts as permanent.
