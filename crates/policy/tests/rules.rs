@@ -40,6 +40,15 @@ proptest! {
 }
 
 #[test]
+fn a_message_at_the_limit_is_no_loop_yet() {
+    assert_eq!(mail_loop(100, 100), Verdict::Accept);
+    assert_eq!(
+        mail_loop(101, 100),
+        Verdict::Permanent(Reason::MailLoop, None)
+    );
+}
+
+#[test]
 fn the_note_names_the_nearest_limit() {
     let limits = ConnectionLimits {
         total: 1,
