@@ -1,1 +1,21 @@
 //! Names every event once, and writes it as log, metric and message history.
+//!
+//! The catalogue is [`Event`]: what is not in it can't be said. Events go through `tracing`; the
+//! [`log()`] made here writes them as text for people or as JSON. It never makes its caller wait:
+//! lines go to a bounded queue, and what finds no room there is dropped, counted and reported.
+
+#[macro_use]
+mod table;
+
+mod events;
+mod line;
+mod log;
+mod queue;
+mod reference;
+
+pub use events::Event;
+pub use line::Format;
+pub use log::{Closer, Installed, Log, log};
+pub use queue::Drain;
+pub use reference::reference;
+pub use table::{Level, Words};
