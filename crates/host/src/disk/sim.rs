@@ -11,8 +11,9 @@
 //!   there without the octets.
 //! * A step in a folder (a new name, a name taken away, a rename) is lost or kept whole. A rename
 //!   between two folders is two steps.
-//! * A sync that fails leaves nothing for the next one to do: that one succeeds, and what the first
-//!   should have written is not safe.
+//! * A sync of a file that fails leaves nothing for the next one to do: that one succeeds, and what
+//!   the first should have written is not safe. A sync of a folder that fails has no such effect:
+//!   file systems with a journal write names later or stop altogether.
 
 mod fate;
 mod log;
@@ -81,10 +82,11 @@ impl Call {
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
-    /// EIO. Of a sync that fails so, a random part is written and none will be written again.
+    /// EIO, and nothing is done; but of a file's sync a random part is done, and the rest is never
+    /// done again.
     Io,
-    /// ENOSPC, and nothing is done. In a sync it does what [`Wrong::Io`] does: file systems that
-    /// find room late say so then.
+    /// ENOSPC, and nothing is done; a sync does what it does in [`Wrong::Io`]. File systems that look
+    /// for room late say so then.
     NoSpace,
     /// A write writes only a part, at least one octet; anything else goes well.
     Short,
@@ -264,10 +266,8 @@ impl<'a> Ask<'a> {
     /// What an injected failure does.
     fn fail(&self, state: &mut State, errno: Errno) -> io::Result<u64> {
         let fate = Fate::draw(&state.chance);
-        match (self.call, self.inode) {
-            (Call::Sync, Some(inode)) => state.octets(inode).fail_sync(&fate),
-            (Call::SyncDir, _) => state.find_folder(self.path)?.fail_sync(&fate),
-            _ => {}
+        if let (Call::Sync, Some(inode)) = (self.call, self.inode) {
+            state.octets(inode).fail_sync(&fate);
         }
         Err(errno.into())
     }

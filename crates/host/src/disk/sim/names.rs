@@ -56,30 +56,19 @@ impl Folder {
         }
     }
 
-    /// A sync that fails makes some of it safe, and the next one knows of none of it.
-    pub(super) fn fail_sync(&mut self, fate: &Fate) {
-        self.durable = self.after_crash(fate);
-        self.unsynced.clear();
-    }
-
     /// What a crash leaves: each unsynced step is kept or lost by itself.
     pub(super) fn crash(&self, fate: &Fate) -> Folder {
-        let durable = self.after_crash(fate);
-        Folder {
-            names: durable.clone(),
-            durable,
-            unsynced: Vec::new(),
-        }
-    }
-
-    fn after_crash(&self, fate: &Fate) -> BTreeMap<OsString, Node> {
         let mut left = self.durable.clone();
         for change in &self.unsynced {
             if fate.keeps_name() {
                 change.apply(&mut left);
             }
         }
-        left
+        Folder {
+            names: left.clone(),
+            durable: left,
+            unsynced: Vec::new(),
+        }
     }
 }
 
