@@ -1,0 +1,303 @@
+//! Carriers: each takes one message at a time to the mailboxes and tells the store.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use postroad_delivery::maildir::{Attempt, Begun, DeliveryName, Maildirs};
+use postroad_host::chance::Chance;
+use postroad_host::clock::Clock;
+use postroad_host::disk::sim::SimDisk;
+use postroad_queue::{Life, NoticeState, Outcome, RecipientIx};
+use postroad_reply::QueueId;
+use postroad_store::{Claim, Lease, Leased, Notice, QueueStore, Settled, Trouble};
+use postroad_wire::address::{Mailbox, ReversePath};
+
+use crate::executor::turn;
+use crate::ledger::will_fail;
+use crate::letter;
+use crate::node::{LEASE, Shared};
+
+/// How long a deferred recipient waits.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Delivers what is fresh or due until nobody polls it any more.
+pub(crate) async fn run<S: QueueStore>(
+    shared: &Shared<'_>,
+    store: &S,
+    mailboxes: &Maildirs<SimDisk>,
+) {
+    let chance = shared.chance.fork();
+    loop {
+        turn().await;
+        let fresh = shared.fresh.borrow_mut().pop_front();
+        let leased = match fresh {
+            // A node may be told to deliver fresh mail later, from the store.
+            Some(leased) if chance.one_in(4) => {
+                let id = leased.lease.id;
+                if store.release(leased.lease).await.is_ok() {
+                    shared.ledger.borrow_mut().release(id);
+                }
+                continue;
+            }
+            // It waited too long; by now it may be somebody else's.
+            Some(leased) if leased.lease.until <= shared.clock.unix() => continue,
+            Some(leased) => vec![leased],
+            None => claim(shared, store, &chance).await,
+        };
+        for leased in leased {
+            let id = leased.lease.id;
+            match carry(shared, store, mailboxes, leased, &chance).await {
+                Ok(lease) => {
+                    if store.release(lease).await.is_ok() {
+                        shared.ledger.borrow_mut().release(id);
+                    }
+                }
+                Err(trouble) => give_up(shared, id, &trouble),
+            }
+        }
+    }
+}
+
+/// The lease is left to run out.
+fn give_up(shared: &Shared<'_>, id: QueueId, trouble: &Trouble) {
+    if shared.disk.is_down() {
+        return;
+    }
+    let mut ledger = shared.ledger.borrow_mut();
+    ledger.tell(format!("carrying {id}: {trouble}"));
+    match trouble {
+        Trouble::LeaseLost | Trouble::Unknown(_) if !shared.may_fail => {
+            ledger.complain(format!("{id} was taken from its carrier: {trouble}"));
+        }
+        Trouble::Damaged(_) => ledger.complain(format!("{id} is said to be damaged")),
+        Trouble::Full if !shared.may_fail => {
+            ledger.complain(format!("{id} could not be settled for want of room"));
+        }
+        Trouble::Failed(_) | Trouble::ReadOnly if !shared.may_fail => {
+            ledger.complain(format!(
+                "{id} could not be carried without a fault: {trouble}"
+            ));
+        }
+        _ => {}
+    }
+}
+
+async fn claim<S: QueueStore>(shared: &Shared<'_>, store: &S, chance: &Chance) -> Vec<Leased> {
+    let now = shared.clock.unix();
+    let claim = Claim {
+        now,
+        until: now + LEASE,
+        most: 1 + chance.index(4),
+        per_route: 8,
+        skip: Vec::new(),
+    };
+    let claimed = match store.claim(claim).await {
+        Ok(claimed) => claimed,
+        Err(_) if shared.disk.is_down() || shared.may_fail => Vec::new(),
+        Err(trouble) => {
+            let mut ledger = shared.ledger.borrow_mut();
+            ledger.complain(format!("nothing can be claimed without a fault: {trouble}"));
+            Vec::new()
+        }
+    };
+    let mut ledger = shared.ledger.borrow_mut();
+    for leased in &claimed {
+        ledger.lease(&leased.lease, now);
+    }
+    claimed
+}
+
+/// Takes a message to each recipient that is due, settles it, and gives its lease back.
+async fn carry<S: QueueStore>(
+    shared: &Shared<'_>,
+    store: &S,
+    mailboxes: &Maildirs<SimDisk>,
+    leased: Leased,
+    chance: &Chance,
+) -> Result<Lease, Trouble> {
+    let octets = octets_of(shared, store, &leased, chance).await?;
+    let now = shared.clock.unix();
+    let mut outcomes = Vec::new();
+    for (ix, life) in (0..).map(RecipientIx).zip(&leased.lives) {
+        let attempts = match life {
+            Life::Pending { attempts, due, .. } if *due <= now => *attempts,
+            _ => continue,
+        };
+        let outcome = match attempt(shared, mailboxes, &leased, ix, attempts, &octets, chance) {
+            Ok(outcome) => outcome,
+            Err(why) => Outcome::Deferred {
+                attempt: attempts + 1,
+                due: now + RETRY,
+                why,
+            },
+        };
+        outcomes.push((ix, outcome));
+        turn().await;
+    }
+    let mut settled = settle(shared, store, &leased.lease, &outcomes, None).await?;
+    if chance.one_in(8) {
+        // Saying it again changes nothing.
+        let again = settle(shared, store, &leased.lease, &outcomes, None).await?;
+        if again.finished != settled.finished {
+            let mut ledger = shared.ledger.borrow_mut();
+            ledger.complain(format!("{} was settled twice to two ends", leased.lease.id));
+        }
+    }
+    let owes = owes_notice(&leased.lives, &outcomes);
+    if owes && !settled.finished && !chance.one_in(4) {
+        let notice = notice_of(shared, &leased);
+        settled = settle(shared, store, &leased.lease, &[], notice).await?;
+        if let Some(id) = settled.notice {
+            shared
+                .ledger
+                .borrow_mut()
+                .tell(format!("notice {id} of {}", leased.lease.id));
+        }
+    }
+    if settled.finished {
+        shared.ledger.borrow_mut().finish(leased.lease.id);
+    }
+    Ok(leased.lease)
+}
+
+async fn settle<S: QueueStore>(
+    shared: &Shared<'_>,
+    store: &S,
+    lease: &Lease,
+    outcomes: &[(RecipientIx, Outcome)],
+    notice: Option<Notice>,
+) -> Result<Settled, Trouble> {
+    let now = shared.clock.unix();
+    store.settle(lease, outcomes, notice, now).await
+}
+
+/// The octets of a message, from memory or from the store in pieces.
+async fn octets_of<S: QueueStore>(
+    shared: &Shared<'_>,
+    store: &S,
+    leased: &Leased,
+    chance: &Chance,
+) -> Result<Bytes, Trouble> {
+    let id = leased.lease.id;
+    let mut octets = BytesMut::new();
+    match &leased.fresh {
+        Some(fresh) if !chance.one_in(4) => octets.extend_from_slice(fresh),
+        _ => loop {
+            let most = 1 + chance.index(4096);
+            let piece = store.body(id, octets.len() as u64, most).await?;
+            if piece.is_empty() {
+                break;
+            }
+            octets.extend_from_slice(&piece);
+        },
+    }
+    shared.ledger.borrow_mut().check_octets(id, &octets);
+    Ok(octets.freeze())
+}
+
+/// One attempt for one recipient; why, if it has to be made again.
+fn attempt(
+    shared: &Shared<'_>,
+    mailboxes: &Maildirs<SimDisk>,
+    leased: &Leased,
+    ix: RecipientIx,
+    attempts: u32,
+    octets: &Bytes,
+    chance: &Chance,
+) -> Result<Outcome, String> {
+    let id = leased.lease.id;
+    let recipient = leased.envelope.recipients.get(ix.0 as usize);
+    let recipient = recipient.ok_or("no such recipient")?;
+    if will_fail(&recipient.target) {
+        return Ok(Outcome::Failed {
+            why: "closed".to_owned(),
+            notice: NoticeState::Owed,
+        });
+    }
+    if chance.one_in(6) {
+        return Err("not now".to_owned());
+    }
+    let name = DeliveryName { id, recipient: ix };
+    let attempt = match attempts == 0 && leased.fresh.is_some() {
+        true => Attempt::First,
+        false => Attempt::Again(leased.lease.token),
+    };
+    match deliver(mailboxes, &recipient.target, name, attempt, leased, octets) {
+        Ok(true) => shared.ledger.borrow_mut().deliver(id, ix),
+        Ok(false) => {}
+        Err(error) => {
+            if !shared.may_fail && !shared.disk.is_down() {
+                let mut ledger = shared.ledger.borrow_mut();
+                ledger.complain(format!("a mailbox failed without a fault: {error}"));
+            }
+            return Err(error.to_string());
+        }
+    }
+    Ok(Outcome::Delivered {
+        by: "maildir".to_owned(),
+    })
+}
+
+/// Writes a message into a mailbox, unless it is there.
+fn deliver(
+    mailboxes: &Maildirs<SimDisk>,
+    to: &Mailbox,
+    name: DeliveryName,
+    attempt: Attempt,
+    leased: &Leased,
+    octets: &Bytes,
+) -> io::Result<bool> {
+    let mut delivery = match mailboxes.begin(to, name, attempt)? {
+        Begun::New(delivery) => delivery,
+        Begun::AlreadyThere => return Ok(false),
+    };
+    delivery.write(b"Return-Path: <>\r\n")?;
+    delivery.write(&leased.envelope.trace)?;
+    delivery.write(octets)?;
+    delivery.finish().map(|()| true)
+}
+
+/// Whether a notice is owed and nothing is pending, after these outcomes.
+fn owes_notice(lives: &[Life], outcomes: &[(RecipientIx, Outcome)]) -> bool {
+    let now = |(ix, life): (u32, &Life)| {
+        let outcome = outcomes
+            .iter()
+            .find(|(of, _)| of.0 == ix)
+            .map(|(_, outcome)| outcome);
+        match (outcome, life) {
+            (Some(Outcome::Deferred { .. }), _) | (None, Life::Pending { .. }) => Some(false),
+            (
+                Some(Outcome::Failed {
+                    notice: NoticeState::Owed,
+                    ..
+                }),
+                _,
+            )
+            | (
+                None,
+                Life::Failed {
+                    notice: NoticeState::Owed,
+                    ..
+                },
+            ) => Some(true),
+            _ => None,
+        }
+    };
+    let states: Vec<bool> = (0..).zip(lives).filter_map(now).collect();
+    !states.is_empty() && states.iter().all(|owed| *owed)
+}
+
+/// The notice about a message, to its sender.
+fn notice_of(shared: &Shared<'_>, leased: &Leased) -> Option<Notice> {
+    let ReversePath::Mailbox(sender) = &leased.envelope.reverse_path else {
+        return None;
+    };
+    let number = shared.ledger.borrow().number_of(leased.lease.id)?;
+    let octets = letter::notice(number);
+    let to = [sender.clone()];
+    Some(Notice {
+        envelope: letter::envelope(None, &to, &octets, shared.clock.unix()),
+        octets,
+    })
+}

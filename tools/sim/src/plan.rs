@@ -1,0 +1,75 @@
+//! What one run does, as its seed says.
+
+use postroad_host::chance::Chance;
+
+/// What a run is to have besides crashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hardships {
+    /// EIO, ENOSPC, short writes and failed syncs, at any call.
+    pub faults: bool,
+    /// A disk that may be too small for all the mail.
+    pub small_disk: bool,
+}
+
+/// What one run does.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// For each start but the last: after how many changes to the disk the power goes.
+    pub(crate) crashes: Vec<u64>,
+    /// How many clients send at the same time, in each start.
+    pub(crate) clients: u64,
+    /// How many messages each of them sends in each start.
+    pub(crate) messages: u64,
+    /// How many messages are delivered at the same time.
+    pub(crate) carriers: u64,
+    /// The longest message, in octets.
+    pub(crate) longest: u64,
+    /// How many faults are put in each start but the last.
+    pub(crate) faults: u64,
+    /// How much the disk holds, in octets.
+    pub(crate) capacity: Option<u64>,
+    /// How the store is set.
+    pub store: StorePlan,
+}
+
+/// How a store is set, as far as stores have such a thing.
+#[derive(Debug, Clone)]
+pub struct StorePlan {
+    /// The length of a segment, in octets.
+    pub segment: u64,
+    /// From how many octets on a body is a file of its own.
+    pub body_file: u64,
+    /// After how many octets of log there is a checkpoint.
+    pub checkpoint: u64,
+}
+
+impl Plan {
+    pub(crate) fn draw(chance: &Chance, hardships: Hardships) -> Plan {
+        let crashes = 1 + chance.below(5);
+        // Some crashes come while the store starts or has hardly begun, most in its midst.
+        let crash = |_| match chance.below(4) {
+            0 => 1 + chance.below(30),
+            _ => 1 + chance.below(500),
+        };
+        Plan {
+            crashes: (0..crashes).map(crash).collect(),
+            clients: 1 + chance.below(6),
+            messages: 1 + chance.below(12),
+            carriers: 1 + chance.below(3),
+            longest: 1 << (6 + chance.below(8)),
+            faults: if hardships.faults {
+                1 + chance.below(4)
+            } else {
+                0
+            },
+            capacity: hardships
+                .small_disk
+                .then(|| 192 * 1024 + chance.below(256 * 1024)),
+            store: StorePlan {
+                segment: (32 * 1024) << chance.below(3),
+                body_file: 512 << chance.below(5),
+                checkpoint: (8 * 1024) << chance.below(5),
+            },
+        }
+    }
+}
