@@ -91,7 +91,9 @@ fn greet(answer: Answer<ConnectReply>, desk: &mut Desk) -> State {
         ConnectReply::Unavailable | ConnectReply::Congested => {
             (State::Ended, Some(Closed::Ended(Closing::Stopping)))
         }
-        ConnectReply::LimitReached => (State::Ended, Some(Closed::Ended(Closing::LimitPassed))),
+        ConnectReply::LimitReached | ConnectReply::Deferred => {
+            (State::Ended, Some(Closed::Ended(Closing::LimitPassed)))
+        }
     };
     desk.say(answer);
     desk.ending = ending;
