@@ -99,7 +99,7 @@ pub trait QueueStore: Send + Sync + 'static {
 }
 
 /// A message on its way in. Dropped without a commit, nothing of it is kept.
-pub trait Staged: Send + 'static {
+pub trait Staged: fmt::Debug + Send + 'static {
     /// Its name from now on.
     fn queue_id(&self) -> QueueId;
 
