@@ -23,14 +23,18 @@ pub use postroad_queue::Amendment;
 
 /// What keeps the queue safe.
 ///
-/// Every promise here is tested by the module `conformance` against each store. A store begins with
-/// no leases: what was leased when it was closed, or when the power went, is claimable again.
+/// Every promise here is tested by the module `conformance` against each store. A store begins
+/// with no leases of its own: what it had leased when it was closed, or when the power went, is
+/// claimable again. Other nodes that share the queue keep theirs.
+///
+/// Dropping the future of a call half-way leaves the call done or not done, never half.
 pub trait QueueStore: Send + Sync + 'static {
     /// A message on its way in.
     type Staged: Staged;
 
-    /// Begins a message and gives it its name, which is greater than all before it. Nothing of it
-    /// is in the queue yet.
+    /// Begins a message and gives it its name, which is greater than all that this store gave
+    /// before; where several nodes share a queue, than all that this node gave. Nothing of it is
+    /// in the queue yet.
     fn stage(&self, now: UnixMs) -> impl Future<Output = Result<Self::Staged, Trouble>> + Send;
 
     /// Leases up to `claim.most` messages that are due, oldest due first and by id where that is
