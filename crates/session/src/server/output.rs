@@ -1,10 +1,9 @@
 //! Replies on their way to the client.
 
-use alloc::string::ToString;
-
 use bytes::BytesMut;
 use postroad_reply::Reply;
 use postroad_wire::address::Domain;
+use postroad_wire::reply::ReplyWriter;
 
 /// From how many octets on no further command is answered before some have been sent.
 const FULL: usize = 16 * 1024;
@@ -35,27 +34,12 @@ impl Output {
         self.waiting = BytesMut::new();
     }
 
-    /// Writes a reply (RFC 5321 4.2).
+    /// Writes a reply.
     pub(super) fn write(&mut self, reply: &Reply, host_name: &Domain) {
-        let enhanced = reply.enhanced_on_wire().filter(|_| self.extended);
-        let mut lines = reply.lines().peekable();
-        let mut is_first = true;
-        while let Some(line) = lines.next() {
-            let put = &mut self.waiting;
-            put.extend_from_slice(reply.code().to_string().as_bytes());
-            put.extend_from_slice(if lines.peek().is_some() { b"-" } else { b" " });
-            if let Some(enhanced) = enhanced {
-                // On every line of a reply (RFC 2034 4).
-                put.extend_from_slice(enhanced.to_string().as_bytes());
-                put.extend_from_slice(b" ");
-            }
-            if is_first && reply.domain_first() {
-                put.extend_from_slice(host_name.as_str().as_bytes());
-                put.extend_from_slice(b" ");
-            }
-            put.extend_from_slice(line.as_bytes());
-            put.extend_from_slice(b"\r\n");
-            is_first = false;
-        }
+        let writer = ReplyWriter {
+            domain: host_name.as_str(),
+            enhanced: self.extended,
+        };
+        writer.write(reply, &mut self.waiting);
     }
 }

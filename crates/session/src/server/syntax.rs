@@ -1,6 +1,6 @@
 //! What is said to a command that can't be read.
 
-use alloc::string::ToString;
+use alloc::format;
 
 use postroad_reply::{
     Answer, AnySyntax, BdatSyntax, DataSyntax, EhloGate, EhloSyntax, ExpnGate, ExpnSyntax,
@@ -66,10 +66,12 @@ fn rcpt(error: &SyntaxError) -> Reply {
     }
 }
 
+/// The situation, and after its general words the error's particular ones.
 fn told<S: Situated>(situation: S, error: &SyntaxError) -> Reply {
-    Answer::from(situation)
-        .text(Text::new(&error.to_string()))
-        .into()
+    let text = situation.situation().text;
+    let general = text.split_once(':').map_or(text, |(general, _)| general);
+    let text = Text::new(&format!("{general}: {error}"));
+    Answer::from(situation).text(text).into()
 }
 
 fn is_unknown_literal(error: &SyntaxError) -> bool {

@@ -1,0 +1,199 @@
+//! What each form of command is answered with in each phase, as a file to be read:
+//! `tests/golden/states.txt`. After a wanted change, write it anew with
+//! `UPDATE_GOLDEN=1 cargo test -p postroad-session` and read the difference.
+
+use std::fmt::Write;
+
+use postroad_reply::{ConnectReply, Phase};
+
+use crate::driver::{Driver, settings};
+
+/// The forms of commands, each as it is sent and as it is shown.
+fn forms() -> Vec<(String, String)> {
+    let plain = [
+        "HELO client.example",
+        "HELO",
+        "HELO [x400:abc]",
+        "EHLO client.example",
+        "EHLO",
+        "EHLO [x400:abc]",
+        "LHLO client.example",
+        "MAIL FROM:<a@client.example>",
+        "MAIL FROM:<>",
+        "MAIL FROM:<a@client.example> SIZE=100 BODY=8BITMIME",
+        "MAIL FROM:<a@client.example> SIZE=99999999999",
+        "MAIL FROM:<a@client.example> SIZE=abc",
+        "MAIL FROM:<a@client.example> FOO=bar",
+        "MAIL FROM:<\u{e4}@client.example>",
+        "MAIL FROM:<\u{e4}@client.example> SMTPUTF8",
+        "MAIL FROM:a@client.example",
+        "MAIL",
+        "RCPT TO:<b@mx.example>",
+        "RCPT TO:<Postmaster>",
+        "RCPT TO:<refused@mx.example>",
+        "RCPT TO:<\u{e4}@mx.example>",
+        "RCPT TO:<>",
+        "RCPT TO:<b@mx.example> FOO=bar",
+        "RCPT",
+        "DATA",
+        "DATA now",
+        "BDAT x",
+        "BDAT",
+        "RSET",
+        "RSET now",
+        "NOOP",
+        "NOOP a string",
+        "VRFY b",
+        "VRFY",
+        "EXPN list",
+        "EXPN",
+        "HELP",
+        "HELP mail",
+        "HELP weather",
+        "QUIT",
+        "QUIT now",
+        "SEND FROM:<a@client.example>",
+        "SEND nonsense",
+        "SOML FROM:<a@client.example>",
+        "SAML FROM:<a@client.example>",
+        "TURN",
+        "STARTTLS",
+        "AUTH PLAIN",
+        "ETRN client.example",
+        "ATRN client.example",
+        "FOO",
+        "",
+    ];
+    let mut forms = plain
+        .iter()
+        .map(|line| (format!("{line}\r\n"), (*line).to_owned()))
+        .collect::<Vec<_>>();
+    forms.push(("BDAT 3\r\na\r\n".into(), "BDAT 3, its octets".into()));
+    forms.push((
+        "BDAT 3 LAST\r\na\r\n".into(),
+        "BDAT 3 LAST, its octets".into(),
+    ));
+    forms.push(("BDAT 0 LAST\r\n".into(), "BDAT 0 LAST".into()));
+    forms.push((
+        "BDAT 99999999 LAST\r\n".into(),
+        "BDAT 99999999 LAST, without its octets".into(),
+    ));
+    forms.push(("NO\0OP\r\n".into(), "NO<NUL>OP".into()));
+    forms.push(("NOOP \r \r\n".into(), "NOOP <CR>".into()));
+    forms.push(("NOOP \n \r\n".into(), "NOOP <LF>".into()));
+    forms.push((
+        format!("NOOP {}\r\n", "x".repeat(4096)),
+        "NOOP, of 4096 octets".into(),
+    ));
+    forms
+}
+
+/// A session in that phase.
+fn in_phase(phase: Phase) -> Driver {
+    let without_recipients = |command: &str| {
+        let mut driver = Driver::greeted(settings());
+        driver.say(command);
+        driver
+    };
+    match phase {
+        Phase::Connected => Driver::connected(settings()),
+        Phase::Ready => Driver::greeted(settings()),
+        Phase::Mail => without_recipients("MAIL FROM:<a@client.example>\r\n"),
+        Phase::RecipientsRefused => {
+            without_recipients("MAIL FROM:<a@client.example>\r\nRCPT TO:<refused@mx.example>\r\n")
+        }
+        Phase::Rcpt => Driver::with_recipient(settings()),
+        Phase::Chunking => {
+            let mut driver = Driver::with_recipient(settings());
+            assert_eq!(
+                driver.say("BDAT 3\r\na\r\n"),
+                "250 2.0.0 Octets received\r\n"
+            );
+            driver
+        }
+        Phase::ChunkFailed => {
+            let mut driver = Driver::with_recipient(settings());
+            let reply = driver.say("BDAT 3\r\na\nb");
+            assert!(reply.starts_with("554 5.6.0 "), "{reply}");
+            driver
+        }
+        Phase::Mailless => {
+            let mut mailless = settings();
+            mailless.accepts_mail = false;
+            let mut driver = Driver::new(mailless);
+            assert_eq!(driver.hear(), "521 mx.example does not accept mail\r\n");
+            driver
+        }
+        Phase::NoService => {
+            let mut driver = Driver::new(settings());
+            driver.connect = || ConnectReply::Refused;
+            assert_eq!(driver.hear(), "554 mx.example No SMTP service here\r\n");
+            driver
+        }
+    }
+}
+
+/// What is said in that phase, lines apart by bars.
+fn reply_in(phase: Phase, sent: &str) -> String {
+    let mut driver = in_phase(phase);
+    let reply = driver.say(sent);
+    let mut reply = reply.trim_end().lines().collect::<Vec<_>>().join(" | ");
+    if reply.is_empty() {
+        reply.push_str("(nothing yet)");
+    }
+    if driver.is_closed() {
+        reply.push_str(" (closed)");
+    }
+    reply
+}
+
+fn matrix() -> String {
+    let mut text = String::from(
+        "# What each form of command is answered with in each phase.\n\
+         # Written by the test `matrix`; see there how to write it anew.\n",
+    );
+    for (sent, shown) in forms() {
+        writeln!(
+            text,
+            "\n{}",
+            if shown.is_empty() {
+                "(an empty line)"
+            } else {
+                &shown
+            }
+        )
+        .unwrap();
+        let mut said: Vec<(String, Vec<Phase>)> = Vec::new();
+        for phase in Phase::ALL {
+            let reply = reply_in(phase, &sent);
+            match said.last_mut() {
+                Some((same, phases)) if *same == reply => phases.push(phase),
+                _ => said.push((reply, vec![phase])),
+            }
+        }
+        for (reply, phases) in said {
+            let phases = phases.iter().map(|phase| format!("{phase:?}"));
+            let phases = phases.collect::<Vec<_>>().join(", ");
+            writeln!(text, "    {phases}:\n        {reply}").unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn every_command_in_every_phase_is_answered_as_the_golden_file_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/states.txt");
+    let now = matrix();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &now).unwrap();
+    }
+    let golden = std::fs::read_to_string(path).unwrap_or_default();
+    for (line, (was, is)) in golden.lines().zip(now.lines()).enumerate() {
+        assert_eq!(was, is, "line {} of {path}", line + 1);
+    }
+    assert_eq!(
+        golden.len(),
+        now.len(),
+        "{path} has other lines than the matrix"
+    );
+}
