@@ -1,3 +1,72 @@
 //! Runs the project's own chores: tests, checks of documents, the crate arrows.
 
-fn main() {}
+// A tool for people at a terminal and for CI: it prints, starts processes and reads files.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::disallowed_types
+)]
+
+mod arrows;
+mod deps;
+mod metadata;
+mod packages;
+mod run;
+mod test;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask test [--no-install] [--kills N]
+    Formatting, lints, crate arrows, all tests, doc tests, the tests with real clients and with
+    SIGKILL (N times, 20 by default). As root it installs the Debian packages that these need,
+    unless --no-install. The last line is the count.
+cargo xtask deps
+    Do the crate arrows hold, and does docs/dependencies.md name every dependency?
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["test", options @ ..] => match test::Options::parse(options) {
+            Ok(options) => test::test(root(), &options),
+            Err(wrong) => usage(&wrong),
+        },
+        ["deps"] => deps(),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        [] => usage("what shall be done?"),
+        [other, ..] => usage(&format!("there is no chore `{other}`")),
+    }
+}
+
+fn usage(wrong: &str) -> ExitCode {
+    eprint!("{wrong}\n\n{USAGE}");
+    ExitCode::from(2)
+}
+
+fn deps() -> ExitCode {
+    print!("{}", arrows::table());
+    let problems = deps::problems(root());
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    if problems.is_empty() {
+        println!("the arrows hold, and docs/dependencies.md is complete");
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The folder of the workspace this was built in.
+fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // This crate is two folders below it.
+    here.ancestors().nth(2).unwrap_or(here)
+}

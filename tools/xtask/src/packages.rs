@@ -1,0 +1,168 @@
+//! The programs that tests with real clients need, and how they come onto the machine.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A program that tests use as a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    /// The Debian package that has it.
+    pub(crate) package: &'static str,
+}
+
+/// All of them.
+pub(crate) const PROGRAMS: [Program; 5] = [
+    Program {
+        name: "smtp-source",
+        package: "postfix",
+    },
+    Program {
+        name: "swaks",
+        package: "swaks",
+    },
+    Program {
+        name: "msmtp",
+        package: "msmtp",
+    },
+    Program {
+        name: "curl",
+        package: "curl",
+    },
+    Program {
+        name: "python3",
+        package: "python3",
+    },
+];
+
+impl Program {
+    pub(crate) fn is_there(&self) -> bool {
+        find(self.name).is_some()
+    }
+}
+
+/// Where a program is. Those of administrators are not always in the path.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+}
+
+/// Installs what is missing, where that can be done, and says what it couldn't.
+pub(crate) fn install_missing(allowed: bool) {
+    let missing: Vec<&Program> = PROGRAMS.iter().filter(|p| !p.is_there()).collect();
+    if missing.is_empty() {
+        println!("all clients are there");
+        return;
+    }
+    let packages: Vec<&str> = missing.iter().map(|p| p.package).collect();
+    if allowed && is_root() && find("apt-get").is_some() {
+        println!("installing {}", packages.join(" "));
+        if let Err(e) = apt_install(&packages) {
+            println!("{e}");
+        }
+    }
+    let left: Vec<&Program> = missing.into_iter().filter(|p| !p.is_there()).collect();
+    if !left.is_empty() {
+        let packages: Vec<&str> = left.iter().map(|p| p.package).collect();
+        println!("to run all tests: apt-get install {}", packages.join(" "));
+    }
+}
+
+fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Uid:"))
+        .and_then(|ids| ids.split_whitespace().nth(1));
+    effective == Some("0")
+}
+
+fn apt_install(packages: &[&str]) -> Result<(), String> {
+    // Of Postfix only smtp-source is wanted: no mail server may start.
+    let _no_services = NoServices::begin();
+    if packages.contains(&"postfix") {
+        preset("postfix postfix/main_mailer_type select Local only");
+    }
+    let install = || {
+        let mut command = apt("install");
+        command.args(["--no-install-recommends", "-y", "-qq"]);
+        succeed(command.args(packages))
+    };
+    // The lists may be missing or old; only then are they fetched.
+    install().or_else(|_| {
+        succeed(apt("update").arg("-qq"))?;
+        install()
+    })
+}
+
+fn apt(what: &str) -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .arg(what)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(std::process::Stdio::null());
+    command
+}
+
+fn succeed(command: &mut Command) -> Result<(), String> {
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{command:?}: {status}")),
+        Err(e) => Err(format!("{command:?}: {e}")),
+    }
+}
+
+/// Answers a package's question before it asks. Without it, it takes its own default.
+fn preset(answer: &str) {
+    use std::io::Write;
+    let child = Command::new("debconf-set-selections")
+        .stdin(std::process::Stdio::piped())
+        .spawn();
+    if let Ok(mut child) = child {
+        if let Some(mut stdin) = child.stdin.take() {
+            let _ = writeln!(stdin, "{answer}");
+        }
+        let _ = child.wait();
+    }
+}
+
+/// While it lives, packages that are installed may not start services (invoke-rc.d(8)).
+struct NoServices(Option<&'static Path>);
+
+impl NoServices {
+    fn begin() -> NoServices {
+        let policy = Path::new("/usr/sbin/policy-rc.d");
+        // One that is there is the machine's own, and stays.
+        if policy.exists() {
+            return NoServices(None);
+        }
+        let written = fs::write(policy, "#!/bin/sh\nexit 101\n")
+            .and_then(|()| fs::set_permissions(policy, fs::Permissions::from_mode(0o755)));
+        if let Err(e) = written {
+            println!("{}: {e}; a service may start", policy.display());
+        }
+        NoServices(Some(policy))
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if let Some(policy) = self.0 {
+            let _ = fs::remove_file(policy);
+        }
+    }
+}
+
+/// The path for tests, with the folder of administrators' programs.
+pub(crate) fn path() -> std::ffi::OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let sbin = PathBuf::from("/usr/sbin");
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain([sbin]).collect();
+    std::env::join_paths(folders).unwrap_or_else(|_| OsStr::new(&path).to_owned())
+}

@@ -1,0 +1,258 @@
+//! Everything that CI checks, in one command.
+//!
+//! Tests that need a program of the machine, or that take long, are ignored in an ordinary run and have
+//! their own stage here:
+//!
+//! * `tests/real_*.rs`, with a module for each client named after the program (`smtp_source`, `swaks`,
+//!   `msmtp`, `curl`, `python3`). Modules whose program is missing are left out.
+//! * `tests/kill_*.rs`, with the number of SIGKILLs in `POSTROAD_KILLS`.
+
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use crate::deps;
+use crate::metadata::{self, Package};
+use crate::packages::{self, PROGRAMS};
+use crate::run::{self, Counts};
+
+/// How often the server is killed where nothing else is asked for.
+const KILLS: u32 = 20;
+
+/// How to test.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    install: bool,
+    kills: u32,
+}
+
+impl Options {
+    pub(crate) fn parse(arguments: &[&str]) -> Result<Options, String> {
+        let mut options = Options {
+            install: true,
+            kills: KILLS,
+        };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            match *argument {
+                "--no-install" => options.install = false,
+                "--kills" => {
+                    options.kills = arguments
+                        .next()
+                        .and_then(|number| number.parse().ok())
+                        .ok_or("--kills needs a number")?;
+                }
+                other => return Err(format!("there is no option `{other}`")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Runs all stages, whatever fails, and ends with the line of counts.
+pub(crate) fn test(root: &Path, options: &Options) -> ExitCode {
+    let mut stages = Stages::new();
+    stages.run("clients", || {
+        packages::install_missing(options.install);
+        Counts::default()
+    });
+    stages.run("formatting", || {
+        run::check(
+            run::cargo()
+                .args(["fmt", "--all", "--check"])
+                .current_dir(root),
+        )
+    });
+    stages.run("lints", || {
+        let clippy = [
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        run::check(run::cargo().args(clippy).current_dir(root))
+    });
+    stages.run("crate arrows", || crate_arrows(root));
+
+    let runner = Runner::find(root);
+    let ordinary = stages.run("tests", || runner.ordinary());
+    stages.run("doc tests", || {
+        run::tests(
+            run::cargo()
+                .args(["test", "--workspace", "--doc"])
+                .current_dir(root),
+        )
+    });
+    let packages = metadata::packages(&root.join("Cargo.toml")).unwrap_or_default();
+    let mut special = Counts::default();
+    special += stages.run("real clients", || {
+        let env = [("PATH", packages::path())];
+        runner.special(&packages, "real_", &env, &missing_clients())
+    });
+    special += stages.run("SIGKILL", || {
+        let env = [("POSTROAD_KILLS", options.kills.to_string().into())];
+        runner.special(&packages, "kill_", &env, &[])
+    });
+    // What an ordinary run ignores, and no stage of its own has run, was left out.
+    let ran = special.passed + special.failed;
+    stages.end(ordinary.skipped.saturating_sub(ran))
+}
+
+fn crate_arrows(root: &Path) -> Counts {
+    let problems = deps::problems(root);
+    for problem in &problems {
+        println!("{problem}");
+    }
+    if problems.is_empty() {
+        Counts::PASSED
+    } else {
+        Counts::FAILED
+    }
+}
+
+/// The test modules of programs that are not there.
+fn missing_clients() -> Vec<String> {
+    let missing = PROGRAMS.iter().filter(|program| !program.is_there());
+    missing
+        .map(|program| format!("{}::", program.name.replace('-', "_")))
+        .collect()
+}
+
+/// What runs the tests.
+struct Runner<'a> {
+    root: &'a Path,
+    nextest: bool,
+}
+
+impl Runner<'_> {
+    fn find(root: &Path) -> Runner<'_> {
+        let mut ask = run::cargo();
+        ask.args(["nextest", "--version"]);
+        let answer = ask.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        Runner {
+            root,
+            nextest: answer.is_ok_and(|status| status.success()),
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = run::cargo();
+        command.current_dir(self.root);
+        command.args(match self.nextest {
+            true => ["nextest", "run"].as_slice(),
+            false => ["test"].as_slice(),
+        });
+        command.arg("--no-fail-fast");
+        command
+    }
+
+    /// All that is not ignored.
+    fn ordinary(&self) -> Counts {
+        let mut command = self.command();
+        command.arg("--workspace");
+        if !self.nextest {
+            // Not the doc tests, which have their own stage.
+            command.args(["--lib", "--bins", "--tests", "--examples"]);
+        }
+        run::tests(&mut command)
+    }
+
+    /// The ignored tests of the integration tests whose name begins with `prefix`, but not those
+    /// of the modules in `without`.
+    fn special(
+        &self,
+        packages: &[Package],
+        prefix: &str,
+        env: &[(&str, std::ffi::OsString)],
+        without: &[String],
+    ) -> Counts {
+        let mut counts = Counts::default();
+        for package in packages {
+            for test in package.tests.iter().filter(|test| test.starts_with(prefix)) {
+                let mut command = self.command();
+                command.args(["--package", &package.name, "--test", test]);
+                if self.nextest {
+                    command.args(["--run-ignored", "only", "--no-tests", "pass", "--"]);
+                } else {
+                    command.args(["--", "--ignored"]);
+                }
+                for module in without {
+                    println!("left out, as the program is missing: {module}");
+                    command.args(["--skip", module]);
+                }
+                command.envs(env.iter().cloned());
+                let ran = run::tests(&mut command);
+                // What it skips was already counted among the ordinary tests.
+                counts += Counts { skipped: 0, ..ran };
+            }
+        }
+        if counts == Counts::default() {
+            println!("there are no {prefix}* tests, or none can run here");
+        }
+        counts
+    }
+}
+
+/// The stages so far.
+struct Stages {
+    total: Counts,
+    failed: Vec<&'static str>,
+}
+
+impl Stages {
+    fn new() -> Stages {
+        Stages {
+            total: Counts::default(),
+            failed: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, name: &'static str, stage: impl FnOnce() -> Counts) -> Counts {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let counts = stage();
+        println!(
+            "-- {name}: {counts}, {:.1} s",
+            start.elapsed().as_secs_f64()
+        );
+        self.total.passed += counts.passed;
+        self.total.failed += counts.failed;
+        if counts.failed > 0 {
+            self.failed.push(name);
+        }
+        counts
+    }
+
+    fn end(mut self, skipped: u64) -> ExitCode {
+        self.total.skipped = skipped;
+        println!();
+        if !self.failed.is_empty() {
+            println!("failed: {}", self.failed.join(", "));
+        }
+        println!("{}", self.total);
+        match self.total.failed {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_and_unknown_ones_refused() {
+        let options = |install, kills| Ok(Options { install, kills });
+        assert_eq!(Options::parse(&[]), options(true, KILLS));
+        assert_eq!(
+            Options::parse(&["--kills", "3", "--no-install"]),
+            options(false, 3)
+        );
+        for wrong in [&["--kills"][..], &["--kills", "x"], &["--fast"]] {
+            assert!(Options::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
