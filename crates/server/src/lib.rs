@@ -1,1 +1,85 @@
 //! Owns listeners and moves events between sessions, policy and the store.
+//!
+//! * [`Server`] accepts connections and ends them in order;
+//! * `admission` counts them;
+//! * `connection` moves octets between a socket and its session;
+//! * `conversation` answers the session's questions;
+//! * `transaction` is what it knows of the open transaction, `intake` the message that comes in;
+//! * `lookup` is VRFY and EXPN;
+//! * `record` tells the log.
+
+mod admission;
+mod connection;
+mod conversation;
+mod intake;
+mod listen;
+mod lookup;
+mod record;
+mod transaction;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postroad_directory::{Directory, Mailboxes};
+use postroad_host::clock::Clock;
+use postroad_policy::ConnectionLimits;
+use postroad_store::{Leased, QueueStore};
+use postroad_wire::address::Domain;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Semaphore, mpsc};
+
+pub use listen::{Remaining, Server};
+
+/// What every session works with.
+#[derive(Debug)]
+pub struct Services<S> {
+    /// Where messages are kept.
+    pub store: Arc<S>,
+    /// Takes the leases of messages that were just accepted. Where it has no room, a message is
+    /// released, and delivered when the store is next asked for what is due.
+    pub fresh: mpsc::Sender<Leased>,
+    /// Who is local.
+    pub directory: Arc<Directory>,
+    /// Which mailboxes exist.
+    pub mailboxes: Mailboxes,
+    /// This server's own name, in trace fields.
+    pub host_name: Domain,
+    /// What a session may do.
+    pub session: Arc<postroad_session::server::Settings>,
+    /// What one client may take.
+    pub limits: Limits,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Room in memory for message data that isn't on disk yet, in octets. A client that would
+    /// begin a message waits for room before it is told to go on, and never after.
+    pub body_budget: Arc<Semaphore>,
+}
+
+/// What one client may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Open connections, in all, from an address, from a network.
+    pub connections: ConnectionLimits,
+    /// How many Received fields are a loop (RFC 5321 6.3).
+    pub hops: u32,
+    /// Octets of a message that the store may hold in memory before it goes to a file: what
+    /// each message takes of the budget.
+    pub body_in_memory: u32,
+    /// How long a fresh message is leased to its first delivery.
+    pub lease: Duration,
+    /// How long a client may take to take its replies.
+    pub write: Duration,
+}
+
+impl<S: QueueStore> Services<S> {
+    /// Gives a fresh message to delivery; or back to the store, which then has it as any other, due
+    /// at once.
+    async fn hand_over(&self, leased: Leased) {
+        if let Err(TrySendError::Full(leased) | TrySendError::Closed(leased)) =
+            self.fresh.try_send(leased)
+        {
+            // A lease that can't be released runs out by itself.
+            let _ = self.store.release(leased.lease).await;
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Answers one session's questions: asks the directory, policy and the store, and turns what they
+//! say into a reply of the row.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postroad_clock::Mono;
+use postroad_directory::Resolution;
+use postroad_host::tasks;
+use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
+use postroad_reply::{
+    BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData, EndOfDataReply, HeloReply,
+    MailReply, RcptReply, Receipt, TransactionId,
+};
+use postroad_session::server::{
+    self as session, Event, Question, ServerSession, SessionId, Ticket,
+};
+use postroad_store::{Leased, QueueStore, Trouble};
+use postroad_wire::address::ReversePath;
+use postroad_wire::parameter::MailParameters;
+
+use crate::Services;
+use crate::intake::Intake;
+use crate::lookup;
+use crate::record::Record;
+use crate::transaction::{Client, Transaction};
+
+/// How long a client that would send a message waits for room in memory before it hears 451. It
+/// waits two minutes itself for the 354 (RFC 5321 4.5.3.2.4).
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(60);
+
+/// The driver's side of one session.
+#[derive(Debug)]
+pub(crate) struct Conversation<S: QueueStore> {
+    services: Arc<Services<S>>,
+    /// How many connections were open when this one came.
+    open: Connections,
+    client: Client,
+    transaction: Option<Transaction<S>>,
+    record: Record,
+}
+
+impl<S: QueueStore> Conversation<S> {
+    pub(crate) fn new(
+        services: Arc<Services<S>>,
+        session: SessionId,
+        peer: SocketAddr,
+        listener: SocketAddr,
+        open: Connections,
+    ) -> Conversation<S> {
+        let client = Client {
+            address: peer.ip().to_canonical(),
+            name: String::new(),
+            extended: false,
+        };
+        let record = Record::new(session, peer, listener, services.clock.mono());
+        Conversation {
+            services,
+            open,
+            client,
+            transaction: None,
+            record,
+        }
+    }
+
+    /// Whether a message has begun to come in.
+    pub(crate) fn is_receiving(&self) -> bool {
+        self.transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.intake.is_some())
+    }
+
+    /// Acts on one event. A question is answered before this returns.
+    pub(crate) async fn handle(&mut self, event: Event, session: &mut ServerSession) {
+        match event {
+            Event::Connected { ticket } => {
+                let verdict = self.admit();
+                self.say(session, ticket, verdict, ConnectReply::Ready);
+            }
+            Event::Helo { ticket, name } => {
+                self.client.greets(name.as_str(), false);
+                session.answer(ticket, HeloReply::Greeted, self.now());
+            }
+            Event::Ehlo { ticket, name } => {
+                self.client.greets(name.as_str(), true);
+                session.answer(ticket, EhloReply::Greeted, self.now());
+            }
+            Event::Mail {
+                ticket,
+                transaction,
+                reverse_path,
+                parameters,
+            } => {
+                let verdict = self.begin(transaction, reverse_path, parameters);
+                self.say(session, ticket, verdict, MailReply::Accepted);
+            }
+            Event::Recipients(run) => {
+                for asked in run {
+                    self.recipient(asked, session);
+                }
+            }
+            Event::DataBegin { ticket, .. } => {
+                let verdict = self.begin_message().await;
+                self.say(session, ticket, verdict, DataReply::GoAhead);
+            }
+            Event::Octets(octets) => {
+                if let Some(Transaction {
+                    intake: Some(intake),
+                    ..
+                }) = &mut self.transaction
+                {
+                    intake.append(octets).await;
+                }
+            }
+            Event::ChunkEnd { ticket } => match self.trouble_so_far() {
+                None => session.answer(ticket, BdatReply::ChunkTaken, self.now()),
+                Some(verdict) => match verdict.on::<EndOfDataReply>() {
+                    Decision::Refuse(refusal) => session.answer(ticket, refusal, self.now()),
+                    Decision::Pass | Decision::Discard(_) => {
+                        session.answer(ticket, BdatReply::ChunkTaken, self.now());
+                    }
+                    Decision::Disconnect(_) => session.disconnect(Closing::LimitPassed, self.now()),
+                },
+            },
+            Event::EndOfData { ticket, .. } => self.end_of_data(ticket, session).await,
+            Event::Abandoned(transaction) => self.abandoned(transaction),
+            Event::Vrfy {
+                ticket,
+                string,
+                smtputf8,
+            } => {
+                let Services {
+                    directory,
+                    mailboxes,
+                    ..
+                } = &*self.services;
+                let reply = lookup::vrfy(directory, mailboxes, &string, smtputf8);
+                session.answer(ticket, reply, self.now());
+            }
+            Event::Expn {
+                ticket,
+                string,
+                smtputf8,
+            } => {
+                let Services {
+                    directory,
+                    mailboxes,
+                    ..
+                } = &*self.services;
+                let reply = lookup::expn(directory, mailboxes, &string, smtputf8);
+                session.answer(ticket, reply, self.now());
+            }
+            Event::Replied {
+                situation,
+                enhanced,
+            } => self.record.replied(situation, enhanced),
+            Event::Fault(fault) => self.record.fault(fault),
+            Event::Closed(closed) => self.record.closed(closed, self.now()),
+        }
+    }
+
+    /// Whether to greet: the store has to be usable, and the client within its limits.
+    fn admit(&self) -> Verdict {
+        match rule::store(self.services.store.pressure()) {
+            Verdict::Accept => rule::connection(self.open, self.services.limits.connections),
+            refused => refused,
+        }
+    }
+
+    fn begin(
+        &mut self,
+        id: TransactionId,
+        reverse_path: ReversePath,
+        parameters: MailParameters,
+    ) -> Verdict {
+        let verdict = rule::store(self.services.store.pressure());
+        if verdict == Verdict::Accept {
+            self.transaction = Some(Transaction::new(id, reverse_path, parameters));
+        }
+        verdict
+    }
+
+    fn recipient(&mut self, asked: session::Recipient, session: &mut ServerSession) {
+        self.record.recipient(&asked.forward_path);
+        let verdict = self.judge(&asked);
+        self.say(session, asked.ticket, verdict, RcptReply::Accepted);
+    }
+
+    fn judge(&mut self, asked: &session::Recipient) -> Verdict {
+        let services = &self.services;
+        let Some(transaction) = &mut self.transaction else {
+            // The session asks about recipients of an accepted transaction, and of no other.
+            return Verdict::Temporary(Reason::DirectoryFailed, None);
+        };
+        match services
+            .directory
+            .resolve(&asked.forward_path, &services.mailboxes)
+        {
+            Resolution::Local {
+                origin,
+                targets,
+                reservation,
+            } => {
+                transaction.add(&origin, targets, &asked.parameters);
+                transaction.reservations.push(reservation);
+                Verdict::Accept
+            }
+            Resolution::NotLocal(_) => Verdict::Permanent(Reason::RelayDenied, None),
+            Resolution::Unknown => Verdict::Permanent(Reason::MailboxUnknown, None),
+            Resolution::Broken => Verdict::Temporary(Reason::AliasBroken, None),
+            Resolution::MailboxLimit => Verdict::Temporary(Reason::MailboxLimit, None),
+        }
+    }
+
+    /// Makes a place for the message's octets, before the client is told to send them. Here, and
+    /// nowhere later, a client waits for memory: one that has sent part of a message never does.
+    async fn begin_message(&mut self) -> Verdict {
+        let services = Arc::clone(&self.services);
+        let Some(transaction) = &mut self.transaction else {
+            return Verdict::Temporary(Reason::StoreFailed, None);
+        };
+        let room =
+            Arc::clone(&services.body_budget).acquire_many_owned(services.limits.body_in_memory);
+        let Ok(Ok(room)) = tasks::timeout(WAIT_FOR_ROOM, room).await else {
+            return Verdict::Temporary(Reason::StoreFailed, None);
+        };
+        match Intake::begin(&*services.store, room, services.clock.unix()).await {
+            Ok(intake) => {
+                transaction.intake = Some(intake);
+                Verdict::Accept
+            }
+            Err(trouble) => self.failed(&trouble),
+        }
+    }
+
+    /// What has gone wrong with the message that is coming in.
+    fn trouble_so_far(&self) -> Option<Verdict> {
+        let intake = self
+            .transaction
+            .as_ref()
+            .and_then(|transaction| transaction.intake.as_ref());
+        match intake {
+            Some(intake) => intake.trouble().map(verdict_of),
+            None => Some(Verdict::Temporary(Reason::StoreFailed, None)),
+        }
+    }
+
+    /// The message is complete: judges it, makes it durable, and only then says 250.
+    async fn end_of_data(&mut self, ticket: Ticket<EndOfData>, session: &mut ServerSession) {
+        let taken = match self.transaction.take() {
+            Some(transaction) => {
+                self.record.message(transaction.id);
+                self.take(transaction).await
+            }
+            None => Err(Verdict::Temporary(Reason::StoreFailed, None)),
+        };
+        match taken {
+            Ok((receipt, leased)) => {
+                session.answer(ticket, EndOfDataReply::Accepted(receipt), self.now());
+                self.services.hand_over(leased).await;
+            }
+            Err(verdict) => match verdict.on::<EndOfDataReply>() {
+                Decision::Refuse(refusal) => session.answer(ticket, refusal, self.now()),
+                Decision::Discard(rule) => {
+                    session.answer(ticket, EndOfDataReply::Discarded(rule), self.now());
+                }
+                // Dropped, the ticket would be 451; the session's end says more.
+                Decision::Pass | Decision::Disconnect(_) => {
+                    session.disconnect(Closing::LimitPassed, self.now());
+                }
+            },
+        }
+    }
+
+    /// Takes responsibility for a complete message, or says why not.
+    async fn take(&mut self, transaction: Transaction<S>) -> Result<(Receipt, Leased), Verdict> {
+        let services = Arc::clone(&self.services);
+        let accepted_at = services.clock.unix();
+        let complete = transaction.complete(&services.host_name, &self.client, accepted_at);
+        let (pending, envelope) = complete.map_err(|trouble| self.failed(&trouble))?;
+        match rule::mail_loop(envelope.facts.received_count, services.limits.hops) {
+            Verdict::Accept => {}
+            refused => return Err(refused),
+        }
+        let envelope = Arc::new(envelope);
+        let committed = pending
+            .commit(Arc::clone(&envelope), accepted_at + services.limits.lease)
+            .await;
+        let (receipt, leased) = committed.map_err(|trouble| self.failed(&trouble))?;
+        self.record.accepted(&receipt, &envelope);
+        Ok((receipt, leased))
+    }
+
+    /// Notes trouble with the store, and says what it comes to.
+    fn failed(&mut self, trouble: &Trouble) -> Verdict {
+        self.record.trouble(trouble);
+        verdict_of(trouble)
+    }
+
+    fn abandoned(&mut self, transaction: TransactionId) {
+        // Dropping it rolls back what was staged, and frees the places for new mailboxes.
+        let open = self.transaction.take_if(|open| open.id == transaction);
+        if open.is_some_and(|open| open.intake.is_some()) {
+            self.record.abandoned(transaction);
+        }
+    }
+
+    /// Says what a verdict comes to: `accepted` where nothing stands against it.
+    fn say<R>(
+        &self,
+        session: &mut ServerSession,
+        ticket: Ticket<R>,
+        verdict: Verdict,
+        accepted: R::Reply,
+    ) where
+        R: Question,
+        R::Reply: Judged,
+    {
+        match verdict.on::<R::Reply>() {
+            Decision::Pass | Decision::Discard(_) => session.answer(ticket, accepted, self.now()),
+            Decision::Refuse(refusal) => session.answer(ticket, refusal, self.now()),
+            Decision::Disconnect(_) => session.disconnect(Closing::LimitPassed, self.now()),
+        }
+    }
+
+    fn now(&self) -> Mono {
+        self.services.clock.mono()
+    }
+}
+
+/// What trouble with the store comes to, for policy to judge.
+fn verdict_of(trouble: &Trouble) -> Verdict {
+    let reason = match trouble {
+        Trouble::Full => Reason::StoreFull,
+        Trouble::ReadOnly => Reason::StoreReadOnly,
+        Trouble::Failed(_) | Trouble::LeaseLost | Trouble::Unknown(_) | Trouble::Damaged(_) => {
+            Reason::StoreFailed
+        }
+    };
+    Verdict::Temporary(reason, None)
+}

@@ -1,0 +1,141 @@
+//! Accepts connections, and ends them in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postroad_host::net::Listener;
+use postroad_host::tasks;
+use postroad_store::QueueStore;
+use tokio::sync::watch;
+
+use crate::admission::Admission;
+use crate::{Services, connection};
+
+/// How long an accept that failed for want of something of ours (descriptors, memory) waits.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether sessions go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Running {
+    /// As ever.
+    Serving,
+    /// No new connections; a session ends as soon as it is not receiving a message.
+    Draining,
+    /// Every session ends now.
+    Ending,
+}
+
+/// The listeners and their sessions.
+#[derive(Debug)]
+pub struct Server {
+    running: watch::Sender<Running>,
+    admission: Admission,
+    receiving: connection::Receiving,
+}
+
+/// What a drain still waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remaining {
+    /// Open connections.
+    pub connections: usize,
+    /// Those among them that are in the midst of a message.
+    pub receiving: usize,
+}
+
+impl Server {
+    /// Begins to accept connections on these listeners. Needs a runtime.
+    pub fn start<S: QueueStore>(listeners: Vec<Listener>, services: Arc<Services<S>>) -> Server {
+        let (running, _) = watch::channel(Running::Serving);
+        let server = Server {
+            running,
+            admission: Admission::default(),
+            receiving: Default::default(),
+        };
+        for listener in listeners {
+            let accepting = Accepting {
+                services: Arc::clone(&services),
+                running: server.running.subscribe(),
+                admission: server.admission.clone(),
+                receiving: server.receiving.clone(),
+            };
+            tasks::spawn(accepting.run(listener));
+        }
+        server
+    }
+
+    /// What is open now.
+    pub fn remaining(&self) -> Remaining {
+        Remaining {
+            connections: self.admission.total(),
+            receiving: self.receiving.count(),
+        }
+    }
+
+    /// Stops accepting, lets messages that are being received come to their end, and ends all
+    /// other sessions. After `patience` every session ends. `waiting` is told now and then
+    /// what is still waited for.
+    pub async fn drain(&self, patience: Duration, mut waiting: impl FnMut(Remaining)) {
+        self.running.send_replace(Running::Draining);
+        if tasks::timeout(patience, self.emptied(&mut waiting))
+            .await
+            .is_err()
+        {
+            self.running.send_replace(Running::Ending);
+            // Sessions say 421 and close; a client that doesn't read it can't hold us up.
+            let _ = tasks::timeout(LAST_WORDS, self.emptied(&mut waiting)).await;
+        }
+    }
+
+    async fn emptied(&self, waiting: &mut impl FnMut(Remaining)) {
+        let mut told = None;
+        loop {
+            let remaining = self.remaining();
+            if remaining.connections == 0 {
+                return;
+            }
+            if told != Some(remaining) {
+                waiting(remaining);
+                told = Some(remaining);
+            }
+            tasks::sleep(DRAIN_LOOK).await;
+        }
+    }
+}
+
+/// How often a drain looks whether it is done.
+const DRAIN_LOOK: Duration = Duration::from_millis(50);
+/// How long sessions may take to say 421.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// One listener's loop.
+struct Accepting<S> {
+    services: Arc<Services<S>>,
+    running: watch::Receiver<Running>,
+    admission: Admission,
+    receiving: connection::Receiving,
+}
+
+impl<S: QueueStore> Accepting<S> {
+    async fn run(mut self, listener: Listener) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = self.running.changed() => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let permit = self.admission.enter(peer.ip());
+                    tasks::spawn(connection::serve(
+                        Arc::clone(&self.services),
+                        stream,
+                        peer,
+                        permit,
+                        self.running.clone(),
+                        self.receiving.clone(),
+                    ));
+                }
+                Err(_) => tasks::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    }
+}

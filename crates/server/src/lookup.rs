@@ -1,0 +1,121 @@
+//! What VRFY and EXPN tell, where they are switched on (RFC 5321 3.5).
+
+use postroad_directory::{Directory, Mailboxes, Resolution};
+use postroad_reply::{ExpnReply, Lines, Text, VrfyReply};
+use postroad_wire::address::{ForwardPath, Mailbox};
+use postroad_wire::command::Lookup;
+
+/// Whether a name is a mailbox here.
+pub(crate) fn vrfy(
+    directory: &Directory,
+    mailboxes: &Mailboxes,
+    asked: &Lookup,
+    smtputf8: bool,
+) -> VrfyReply {
+    let Lookup::Mailbox(mailbox) = asked else {
+        return VrfyReply::FormNotImplemented;
+    };
+    match directory.resolve(&ForwardPath::Mailbox(mailbox.clone()), mailboxes) {
+        Resolution::Local { origin, .. } => match lines(&[origin], smtputf8) {
+            Some(lines) => VrfyReply::Verified(lines),
+            None => VrfyReply::NotVerifiedUtf8,
+        },
+        Resolution::Unknown => VrfyReply::MailboxUnknown,
+        Resolution::NotLocal(_) | Resolution::Broken | Resolution::MailboxLimit => {
+            VrfyReply::NotVerified
+        }
+    }
+}
+
+/// Who is behind an alias.
+pub(crate) fn expn(
+    directory: &Directory,
+    mailboxes: &Mailboxes,
+    asked: &Lookup,
+    smtputf8: bool,
+) -> ExpnReply {
+    let Lookup::Mailbox(mailbox) = asked else {
+        return ExpnReply::KindNotImplemented;
+    };
+    match directory.resolve(&ForwardPath::Mailbox(mailbox.clone()), mailboxes) {
+        // A mailbox that stands for itself alone is no list.
+        Resolution::Local {
+            targets, origin, ..
+        } if targets.len() == 1 && targets[0].local == origin.local => ExpnReply::ListUnknown,
+        Resolution::Local { targets, .. } => match lines(&targets, smtputf8) {
+            Some(lines) => ExpnReply::Expanded(lines),
+            None => ExpnReply::NotExpandedUtf8,
+        },
+        Resolution::Unknown => ExpnReply::ListUnknown,
+        Resolution::NotLocal(_) | Resolution::Broken | Resolution::MailboxLimit => {
+            ExpnReply::NotExpanded
+        }
+    }
+}
+
+/// Each address in brackets on a line; none if that needs UTF-8 and the client can't take it (RFC 6531 3.7.4.2).
+fn lines(addresses: &[Mailbox], smtputf8: bool) -> Option<Lines> {
+    let mut texts = addresses
+        .iter()
+        .map(|address| Text::with_utf8(&format!("<{address}>")));
+    let first = texts.next()?;
+    let lines = Lines::new(first, texts);
+    (smtputf8 || lines.iter().all(|line| !line.needs_utf8())).then_some(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postroad_directory::LocalDomain;
+    use postroad_wire::address::{Domain, Limits, LocalPart};
+
+    fn directory() -> Directory {
+        let local = |text| LocalPart::parse(text, &Limits::LEAST).expect("a local-part");
+        let mailbox = |text| Mailbox::parse(text, &Limits::LEAST).expect("a mailbox");
+        let domain = LocalDomain {
+            name: Domain::parse("example.test", &Limits::LEAST).expect("a domain"),
+            mailboxes: vec![local("ada"), local("jörg")],
+            aliases: vec![(
+                local("info"),
+                vec![mailbox("ada@example.test"), mailbox("jörg@example.test")],
+            )],
+            create_mailboxes: false,
+            recipient_delimiter: None,
+        };
+        Directory::new(vec![domain], None).0
+    }
+
+    fn asked(text: &str) -> Lookup {
+        Lookup::Mailbox(Mailbox::parse(text, &Limits::LEAST).expect("a mailbox"))
+    }
+
+    #[test]
+    fn vrfy_tells_who_is_there() {
+        let (directory, mailboxes) = (directory(), Mailboxes::new(10, []));
+        let vrfy = |text, smtputf8| vrfy(&directory, &mailboxes, &asked(text), smtputf8);
+        assert!(matches!(
+            vrfy("ada@example.test", false),
+            VrfyReply::Verified(_)
+        ));
+        assert_eq!(vrfy("bob@example.test", false), VrfyReply::MailboxUnknown);
+        assert_eq!(vrfy("ada@elsewhere.test", false), VrfyReply::NotVerified);
+        assert_eq!(vrfy("jörg@example.test", false), VrfyReply::NotVerifiedUtf8);
+        assert!(matches!(
+            vrfy("jörg@example.test", true),
+            VrfyReply::Verified(_)
+        ));
+    }
+
+    #[test]
+    fn expn_tells_who_is_behind_an_alias_and_of_nobody_else() {
+        let (directory, mailboxes) = (directory(), Mailboxes::new(10, []));
+        let expn = |text, smtputf8| expn(&directory, &mailboxes, &asked(text), smtputf8);
+        let ExpnReply::Expanded(lines) = expn("info@example.test", true) else {
+            panic!("not expanded");
+        };
+        let texts: Vec<_> = lines.iter().map(Text::as_str).collect();
+        assert_eq!(texts, ["<ada@example.test>", "<jörg@example.test>"]);
+        assert_eq!(expn("info@example.test", false), ExpnReply::NotExpandedUtf8);
+        assert_eq!(expn("ada@example.test", true), ExpnReply::ListUnknown);
+    }
+}

@@ -1,0 +1,169 @@
+//! Tells the log what happens in one session.
+
+use std::net::SocketAddr;
+
+use postroad_clock::Mono;
+use postroad_queue::Envelope;
+use postroad_reply::{Command, Enhanced, Receipt, Severity, Situation, TransactionId};
+use postroad_session::server::{Closed, Fault, SessionId};
+use postroad_store::Trouble;
+use postroad_telemetry::Event;
+use postroad_wire::address::{ForwardPath, ReversePath};
+
+/// One session's part of the log.
+#[derive(Debug)]
+pub(crate) struct Record {
+    connection: u64,
+    peer: SocketAddr,
+    since: Mono,
+    accepted: u64,
+    refused: u64,
+    /// What the server knows of the next refusal beyond what it tells the client.
+    cause: Option<String>,
+    /// The transaction whose message is being judged.
+    judged: Option<TransactionId>,
+}
+
+impl Record {
+    pub(crate) fn new(
+        session: SessionId,
+        peer: SocketAddr,
+        listener: SocketAddr,
+        now: Mono,
+    ) -> Record {
+        let SessionId(connection) = session;
+        Event::ConnectionOpened {
+            connection,
+            peer,
+            listener,
+        }
+        .emit();
+        Record {
+            connection,
+            peer,
+            since: now,
+            accepted: 0,
+            refused: 0,
+            cause: None,
+            judged: None,
+        }
+    }
+
+    /// A recipient is judged: a refusal that follows is about it.
+    pub(crate) fn recipient(&mut self, path: &ForwardPath) {
+        self.cause = Some(path.to_string());
+    }
+
+    /// A message is judged: a refusal that follows is about it.
+    pub(crate) fn message(&mut self, transaction: TransactionId) {
+        self.judged = Some(transaction);
+    }
+
+    /// The store could not do it: a refusal that follows is for that.
+    pub(crate) fn trouble(&mut self, trouble: &Trouble) {
+        Event::SpoolTrouble {
+            queue_id: None,
+            file: None,
+            cause: trouble,
+        }
+        .emit();
+        self.cause = Some(trouble.to_string());
+    }
+
+    /// A message is on disk.
+    pub(crate) fn accepted(&mut self, receipt: &Receipt, envelope: &Envelope) {
+        self.accepted += 1;
+        let sender = match &envelope.reverse_path {
+            ReversePath::Null => String::new(),
+            ReversePath::Mailbox(mailbox) => mailbox.to_string(),
+        };
+        Event::MessageAccepted {
+            queue_id: receipt.queue_id(),
+            connection: self.connection,
+            transaction: receipt.transaction(),
+            peer: envelope.client.address,
+            hello: &envelope.client.hello,
+            reverse_path: &sender,
+            recipients: envelope.recipients.len(),
+            size: envelope.facts.size,
+        }
+        .emit();
+    }
+
+    /// A message was not sent to its end.
+    pub(crate) fn abandoned(&mut self, transaction: TransactionId) {
+        let connection = self.connection;
+        Event::MessageAbandoned {
+            queue_id: None,
+            connection,
+            transaction,
+        }
+        .emit();
+    }
+
+    /// The client gets a reply.
+    pub(crate) fn replied(&mut self, situation: &'static Situation, enhanced: Option<Enhanced>) {
+        let cause = self.cause.take();
+        let judged = self.judged.take();
+        if !matches!(
+            situation.code.severity(),
+            Severity::Transient | Severity::Permanent
+        ) {
+            return;
+        }
+        self.refused += 1;
+        let code = situation.code.number();
+        let cause = cause.as_ref().map(|words| words as &dyn std::fmt::Display);
+        match (situation.command, judged) {
+            (Command::Connect, _) => {
+                Event::ConnectionRefused {
+                    peer: self.peer,
+                    reason: situation.name,
+                }
+                .emit();
+            }
+            (Command::EndOfData | Command::Bdat, Some(transaction)) => Event::MessageRefused {
+                queue_id: None,
+                connection: self.connection,
+                transaction,
+                situation: situation.name,
+                code,
+                cause,
+            }
+            .emit(),
+            (command, _) => Event::CommandRefused {
+                connection: self.connection,
+                peer: self.peer,
+                command: command.name(),
+                situation: situation.name,
+                code,
+                enhanced: enhanced.as_ref().map(|code| code as _),
+                text: &situation.text,
+                cause,
+            }
+            .emit(),
+        }
+    }
+
+    /// This driver did what it must not.
+    pub(crate) fn fault(&self, fault: Fault) {
+        Event::ConversationFault {
+            connection: self.connection,
+            fault: &format_args!("{fault:?}"),
+        }
+        .emit();
+    }
+
+    /// The session is over.
+    pub(crate) fn closed(&self, closed: Closed, now: Mono) {
+        Event::ConnectionClosed {
+            connection: self.connection,
+            peer: self.peer,
+            reason: &format_args!("{closed:?}"),
+            accepted: self.accepted,
+            refused: self.refused,
+            lasted: now.since(self.since),
+        }
+        .emit();
+    }
+}

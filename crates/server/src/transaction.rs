@@ -1,0 +1,182 @@
+//! What is kept of an open transaction, and the envelope it becomes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use postroad_clock::UnixMs;
+use postroad_directory::Reservation;
+use postroad_message::trace::{self, Greeting, Protocol, Received};
+use postroad_queue::{ClientTrace, Envelope, Recipient};
+use postroad_reply::{Receipt, TransactionId};
+use postroad_store::{Leased, QueueStore, Trouble};
+use postroad_wire::address::{Domain, Mailbox, ReversePath};
+use postroad_wire::parameter::{MailParameters, RcptParameters};
+
+use crate::intake::{Complete, Intake};
+
+/// The client, as far as it is known.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) address: IpAddr,
+    /// What it says after EHLO or HELO; empty before.
+    pub(crate) name: String,
+    /// It said EHLO.
+    pub(crate) extended: bool,
+}
+
+/// A transaction whose MAIL was accepted.
+#[derive(Debug)]
+pub(crate) struct Transaction<S: QueueStore> {
+    pub(crate) id: TransactionId,
+    reverse_path: ReversePath,
+    parameters: MailParameters,
+    recipients: Vec<Recipient>,
+    /// Places for mailboxes that don't exist yet, free again when this is dropped.
+    pub(crate) reservations: Vec<Reservation>,
+    /// The message, once it has begun to come in.
+    pub(crate) intake: Option<Intake<S>>,
+}
+
+/// A complete message that is not in the queue yet.
+#[derive(Debug)]
+pub(crate) struct Pending<S: QueueStore> {
+    transaction: TransactionId,
+    complete: Complete<S>,
+    reservations: Vec<Reservation>,
+}
+
+impl Client {
+    pub(crate) fn greets(&mut self, name: &str, extended: bool) {
+        self.name = name.to_owned();
+        self.extended = extended;
+    }
+
+    fn greeting(&self) -> Greeting {
+        if self.extended {
+            Greeting::Ehlo
+        } else {
+            Greeting::Helo
+        }
+    }
+}
+
+impl<S: QueueStore> Transaction<S> {
+    pub(crate) fn new(
+        id: TransactionId,
+        reverse_path: ReversePath,
+        parameters: MailParameters,
+    ) -> Transaction<S> {
+        let (recipients, reservations) = Default::default();
+        Transaction {
+            id,
+            reverse_path,
+            parameters,
+            recipients,
+            reservations,
+            intake: None,
+        }
+    }
+
+    /// Adds the targets of an accepted RCPT. A mailbox that is a target already stays the target of
+    /// the RCPT that named it first, so that nobody gets a message twice.
+    pub(crate) fn add(
+        &mut self,
+        origin: &Mailbox,
+        targets: Vec<Mailbox>,
+        parameters: &RcptParameters,
+    ) {
+        for target in targets {
+            if self
+                .recipients
+                .iter()
+                .all(|recipient| recipient.target != target)
+            {
+                self.recipients.push(Recipient {
+                    target,
+                    origin: origin.clone(),
+                    original: parameters.original.clone(),
+                    notify: parameters.notify,
+                });
+            }
+        }
+    }
+
+    /// The message is there to its end: its envelope, and what remains to be done.
+    pub(crate) fn complete(
+        self,
+        host_name: &Domain,
+        client: &Client,
+        now: UnixMs,
+    ) -> Result<(Pending<S>, Envelope), Trouble> {
+        let Some(intake) = self.intake else {
+            // The session ends no data that it didn't begin.
+            return Err(Trouble::Failed(
+                "the end of a message that had not begun".into(),
+            ));
+        };
+        let queue_id = intake.queue_id();
+        let (facts, complete) = intake.complete()?;
+        let with = Protocol {
+            greeting: client.greeting(),
+            smtputf8: self.parameters.smtputf8,
+            tls: false,
+            authenticated: false,
+        };
+        // With more than one, the field would tell each of the others (RFC 5321 7.2).
+        let only_recipient = match self.recipients.as_slice() {
+            [only] => Some(&only.origin),
+            _ => None,
+        };
+        let trace = trace::received(&Received {
+            hello: &client.name,
+            address: Some(client.address),
+            by: host_name.as_str(),
+            with,
+            id: queue_id,
+            only_recipient,
+            at: now,
+        });
+        let envelope = Envelope {
+            received_at: now,
+            reverse_path: self.reverse_path,
+            body_type: self.parameters.body,
+            smtputf8: self.parameters.smtputf8,
+            ret: self.parameters.ret,
+            envid: self.parameters.envid,
+            client: ClientTrace {
+                address: Some(client.address),
+                hello: client.name.clone(),
+                protocol: with.keyword().into(),
+            },
+            priority: 0,
+            sender_key: client.address.to_string(),
+            recipients: self.recipients,
+            trace,
+            edits: Vec::new(),
+            facts,
+        };
+        let pending = Pending {
+            transaction: self.id,
+            complete,
+            reservations: self.reservations,
+        };
+        Ok((pending, envelope))
+    }
+}
+
+impl<S: QueueStore> Pending<S> {
+    /// Makes it durable. When this returns a receipt, the message is on disk and is ours.
+    pub(crate) async fn commit(
+        self,
+        envelope: Arc<Envelope>,
+        leased_until: UnixMs,
+    ) -> Result<(Receipt, Leased), Trouble> {
+        let committed = self
+            .complete
+            .commit(self.transaction, envelope, leased_until)
+            .await?;
+        // Its mailboxes will be made, so their places are taken for good.
+        self.reservations.into_iter().for_each(Reservation::keep);
+        Ok(committed)
+    }
+}
