@@ -13,10 +13,11 @@ use postroad_host::tasks;
 use postroad_message::{edit, trace};
 use postroad_queue::retry::Next;
 use postroad_queue::{Envelope, Life, Outcome, RecipientIx, RetryPlan};
+use postroad_reply::QueueId;
 use postroad_store::{Lease, Leased, QueueStore, Trouble};
+use postroad_telemetry::Event;
 use postroad_wire::address::Mailbox;
 
-use crate::event::{Event, Listener};
 use crate::maildir::{Attempt, Begun, Delivery, DeliveryName, Maildirs};
 use crate::next_hop::{NextHop, NextHops};
 
@@ -44,7 +45,7 @@ impl Default for Patience {
 
 /// All that an attempt needs.
 #[derive(Debug)]
-pub struct Deliverer<S, D: Disk, H, C, L> {
+pub struct Deliverer<S, D: Disk, H, C> {
     /// Where the messages are.
     pub store: Arc<S>,
     /// Where they go.
@@ -55,8 +56,6 @@ pub struct Deliverer<S, D: Disk, H, C, L> {
     pub clock: C,
     /// Spreads what was deferred together.
     pub chance: Chance,
-    /// Who hears of it.
-    pub listener: L,
     /// How long to wait for what.
     pub patience: Patience,
 }
@@ -80,13 +79,12 @@ enum Failure {
     },
 }
 
-impl<S, D, H, C, L> Deliverer<S, D, H, C, L>
+impl<S, D, H, C> Deliverer<S, D, H, C>
 where
     S: QueueStore,
     D: Disk,
     H: NextHops,
     C: Clock,
-    L: Listener,
 {
     /// Delivers a leased message to each recipient that is due, and settles it.
     ///
@@ -117,15 +115,8 @@ where
     pub async fn hand_back(&self, lease: Lease) {
         let id = lease.id;
         if let Err(trouble) = self.store.release(lease).await {
-            self.say(&Event::LeaseTrouble {
-                id,
-                trouble: &trouble,
-            });
+            trouble_with(id, &trouble);
         }
-    }
-
-    pub(crate) fn say(&self, event: &Event<'_>) {
-        self.listener.hear(event);
     }
 
     /// The recipients whose time has come. A message is claimed when its first one is due; the others
@@ -195,22 +186,31 @@ where
             let (maildirs, to) = (self.maildirs.clone(), to.clone());
             tasks::blocking(move || maildirs.begin(&to, name, attempt)).await
         };
-        let already_there = match begun.map_err(|e| Failure::Mailbox(e).to_string())? {
+        let by = match begun.map_err(|e| Failure::Mailbox(e).to_string())? {
             Begun::New(delivery) => {
+                if let Some(folder) = delivery.made_mailbox() {
+                    Event::MailboxCreated {
+                        queue_id: Some(name.id),
+                        mailbox: &to,
+                        folder: &folder.display(),
+                    }
+                    .emit();
+                }
                 self.write(delivery, &mut leased.lease, content)
                     .await
                     .map_err(|failure| failure.to_string())?;
-                false
+                format!("the Maildir of {to}")
             }
-            Begun::AlreadyThere => true,
+            Begun::AlreadyThere => format!("the Maildir of {to}, by an earlier attempt"),
         };
-        self.say(&Event::Delivered {
-            id: leased.lease.id,
+        Event::DeliveryDelivered {
+            queue_id: name.id,
             recipient: target,
-            mailbox: &to,
-            already_there,
-        });
-        Ok(format!("the Maildir of {to}"))
+            by: &by,
+            delay: self.clock.unix().since(envelope.received_at),
+        }
+        .emit();
+        Ok(by)
     }
 
     async fn write(
@@ -250,10 +250,7 @@ where
         let Err(trouble) = self.store.renew(lease, now + self.patience.lease).await else {
             return Ok(());
         };
-        self.say(&Event::LeaseTrouble {
-            id: lease.id,
-            trouble: &trouble,
-        });
+        trouble_with(lease.id, &trouble);
         match trouble {
             Trouble::LeaseLost => Err(LeaseLost),
             // It may still be ours when it is settled.
@@ -276,13 +273,14 @@ where
             Next::GiveUp => now + retry.longest,
         };
         if let Some(recipient) = target(&leased.envelope, ix) {
-            self.say(&Event::Deferred {
-                id: leased.lease.id,
+            Event::DeliveryDeferred {
+                queue_id: leased.lease.id,
                 recipient,
-                attempts,
-                due,
-                why: &why,
-            });
+                reason: &why,
+                attempt: attempts,
+                next_due: due,
+            }
+            .emit();
         }
         Outcome::Deferred {
             attempt: attempts,
@@ -297,10 +295,7 @@ where
             if let Err(trouble) = self.store.settle(&lease, outcomes, None, now).await {
                 // The lease is kept until it runs out: a pause before what was delivered is found again,
                 // and can be said again.
-                self.say(&Event::SettleFailed {
-                    id: lease.id,
-                    trouble: &trouble,
-                });
+                trouble_with(lease.id, &trouble);
                 return;
             }
         }
@@ -334,6 +329,14 @@ impl fmt::Display for Failure {
             ),
         }
     }
+}
+
+fn trouble_with(id: QueueId, trouble: &Trouble) {
+    Event::DeliveryTrouble {
+        queue_id: Some(id),
+        cause: trouble,
+    }
+    .emit();
 }
 
 fn target(envelope: &Envelope, ix: RecipientIx) -> Option<&Mailbox> {

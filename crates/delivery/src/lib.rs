@@ -1,14 +1,12 @@
 //! Carries one dispatch to its outcome.
 
 pub mod attempt;
-pub mod event;
 pub mod mailbox_name;
 pub mod maildir;
 pub mod next_hop;
 pub mod runner;
 
 pub use attempt::{Deliverer, Patience};
-pub use event::{Event, Listener};
 pub use maildir::Maildirs;
 pub use next_hop::{NextHop, NextHops};
 pub use runner::{InFlight, Pace, Runner};

@@ -109,16 +109,23 @@ impl<D: Disk> Maildirs<D> {
         attempt: Attempt,
     ) -> io::Result<Begun<D>> {
         let folder = self.root.join(mailbox_name::folder(to));
-        self.make_durable(&folder)?;
-        match self.begin_in(&folder, name, attempt) {
+        let mut made = self.make_durable(&folder)?;
+        let begun = match self.begin_in(&folder, name, attempt) {
             // Somebody has taken the Maildir away since it was made.
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 self.remembered().remove(&folder);
-                self.make_durable(&folder)?;
-                self.begin_in(&folder, name, attempt)
+                made = self.make_durable(&folder)?;
+                self.begin_in(&folder, name, attempt)?
             }
-            done => done,
-        }
+            done => done?,
+        };
+        Ok(match begun {
+            Begun::New(mut delivery) => {
+                delivery.made = made.then_some(folder);
+                Begun::New(delivery)
+            }
+            Begun::AlreadyThere => Begun::AlreadyThere,
+        })
     }
 
     fn begin_in(
@@ -147,6 +154,7 @@ impl<D: Disk> Maildirs<D> {
             tmp: Some(tmp),
             new: folder.join("new"),
             name,
+            made: None,
         }))
     }
 
@@ -182,10 +190,11 @@ impl<D: Disk> Maildirs<D> {
         Ok(())
     }
 
-    /// Makes a Maildir and sees to it that its folders survive a power cut.
-    fn make_durable(&self, folder: &Path) -> io::Result<()> {
+    /// Makes a Maildir if it is missing, which it tells, and sees to it that its folders survive a
+    /// power cut.
+    fn make_durable(&self, folder: &Path) -> io::Result<bool> {
         if self.remembered().contains(folder) {
-            return Ok(());
+            return Ok(false);
         }
         let inner = ["tmp", "new", "cur"].map(|inner| folder.join(inner));
         // A message is as durable as every name on the way to it. That the folders are there says
@@ -197,13 +206,13 @@ impl<D: Disk> Maildirs<D> {
                 break;
             }
         }
-        create_synced(&self.disk, &inner, &way)?;
+        let made = create_synced(&self.disk, &inner, &way)?;
         let mut remembered = self.remembered();
         if remembered.len() >= REMEMBERED {
             remembered.clear();
         }
         remembered.insert(folder.to_owned());
-        Ok(())
+        Ok(made)
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
@@ -295,9 +304,15 @@ pub struct Delivery<D: Disk> {
     tmp: Option<PathBuf>,
     new: PathBuf,
     name: String,
+    made: Option<PathBuf>,
 }
 
 impl<D: Disk> Delivery<D> {
+    /// The folder of the mailbox, if it was made for this message.
+    pub fn made_mailbox(&self) -> Option<&Path> {
+        self.made.as_deref()
+    }
+
     /// Writes the next octets.
     pub fn write(&mut self, octets: &[u8]) -> io::Result<()> {
         self.file.write_all_at(octets, self.written)?;

@@ -18,10 +18,10 @@ use postroad_host::clock::Clock;
 use postroad_host::disk::Disk;
 use postroad_host::tasks;
 use postroad_store::{Claim, Leased, QueueStore, Trouble};
+use postroad_telemetry::Event;
 use tokio::sync::mpsc;
 
 use crate::attempt::Deliverer;
-use crate::event::{Event, Listener};
 use crate::next_hop::NextHops;
 
 /// How much the loop takes on.
@@ -59,8 +59,8 @@ impl InFlight {
 
 /// The loop.
 #[derive(Debug)]
-pub struct Runner<S, D: Disk, H, C, L> {
-    deliverer: Deliverer<S, D, H, C, L>,
+pub struct Runner<S, D: Disk, H, C> {
+    deliverer: Deliverer<S, D, H, C>,
     pace: Pace,
     in_flight: InFlight,
 }
@@ -71,16 +71,15 @@ enum Done {
     Claimed(Result<Vec<Leased>, Trouble>),
 }
 
-impl<S, D, H, C, L> Runner<S, D, H, C, L>
+impl<S, D, H, C> Runner<S, D, H, C>
 where
     S: QueueStore,
     D: Disk,
     H: NextHops,
     C: Clock + Clone,
-    L: Listener,
 {
     /// A loop around `deliverer`.
-    pub fn new(deliverer: Deliverer<S, D, H, C, L>, pace: Pace) -> Runner<S, D, H, C, L> {
+    pub fn new(deliverer: Deliverer<S, D, H, C>, pace: Pace) -> Runner<S, D, H, C> {
         Runner {
             deliverer,
             pace,
@@ -164,7 +163,11 @@ where
             Ok(leases) if leases.len() >= asked => now,
             Ok(_) => now + self.pace.poll,
             Err(trouble) => {
-                self.deliverer.say(&Event::ClaimFailed { trouble });
+                Event::DeliveryTrouble {
+                    queue_id: None,
+                    cause: trouble,
+                }
+                .emit();
                 now + self.pace.poll
             }
         }

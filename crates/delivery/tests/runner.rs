@@ -2,15 +2,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use postroad_clock::UnixMs;
-use postroad_delivery::{
-    Deliverer, Event, Listener, Maildirs, NextHop, NextHops, Pace, Patience, Runner,
-};
+use postroad_delivery::{Deliverer, Maildirs, NextHop, NextHops, Pace, Patience, Runner};
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock, SimClock};
 use postroad_host::disk::real::RealDisk;
@@ -21,6 +19,7 @@ use postroad_message::{Edit, Facts};
 use postroad_queue::{ClientTrace, Envelope, Life, Recipient, RouteKey};
 use postroad_store::memory::MemoryStore;
 use postroad_store::{Claim, Leased, Pressure, QueueStore, Staged};
+use postroad_telemetry::{Format, Level, log};
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
 use postroad_wire::parameter::BodyType;
 
@@ -48,31 +47,23 @@ impl NextHops for Domains {
     }
 }
 
-/// Keeps what it hears, as words.
-#[derive(Debug, Clone, Default)]
-struct Heard(Arc<Mutex<Vec<String>>>);
-
-impl Listener for Heard {
-    fn hear(&self, event: &Event<'_>) {
-        let words = match event {
-            Event::Delivered {
-                mailbox,
-                already_there,
-                ..
-            } => format!("delivered {mailbox} {already_there}"),
-            Event::Deferred { recipient, why, .. } => format!("deferred {recipient}: {why}"),
-            Event::SettleFailed { trouble, .. } => format!("settle: {trouble}"),
-            Event::LeaseTrouble { trouble, .. } => format!("lease: {trouble}"),
-            Event::ClaimFailed { trouble } => format!("claim: {trouble}"),
-        };
-        self.0.lock().expect("nobody panics with it").push(words);
-    }
+/// What the log says while `work` runs: the events, without what a test doesn't look at.
+fn log_of<T>(work: impl FnOnce() -> T) -> Vec<String> {
+    let (log, drain) = log(Format::Json, Level::Info, || START);
+    log.during(work);
+    let mut lines = Vec::new();
+    drain.run(&mut lines);
+    let lines = String::from_utf8(lines).expect("the log is in UTF-8");
+    lines.lines().map(words).collect()
 }
 
-impl Heard {
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().expect("nobody panics with it"))
-    }
+fn words(line: &str) -> String {
+    let line: serde_json::Value = serde_json::from_str(line).expect("the log is in JSON");
+    ["event", "recipient", "mailbox", "by", "reason", "cause"]
+        .iter()
+        .filter_map(|field| line[field].as_str())
+        .collect::<Vec<_>>()
+        .join("|")
 }
 
 fn envelope(recipients: &[&str], received_at: UnixMs, size: usize) -> Envelope {
@@ -132,10 +123,9 @@ async fn queued(store: &MemoryStore) -> usize {
 }
 
 struct Node<D: Disk, C> {
-    deliverer: Deliverer<MemoryStore, D, Domains, C, Heard>,
+    deliverer: Deliverer<MemoryStore, D, Domains, C>,
     store: Arc<MemoryStore>,
     domains: Domains,
-    heard: Heard,
     root: PathBuf,
     disk: D,
 }
@@ -144,7 +134,6 @@ impl<D: Disk, C: Clock> Node<D, C> {
     fn new(disk: D, root: &Path, store: MemoryStore, clock: C) -> io::Result<Node<D, C>> {
         let store = Arc::new(store);
         let domains = Domains::default();
-        let heard = Heard::default();
         Ok(Node {
             deliverer: Deliverer {
                 store: store.clone(),
@@ -152,12 +141,10 @@ impl<D: Disk, C: Clock> Node<D, C> {
                 next_hops: domains.clone(),
                 clock,
                 chance: Chance::from_seed(1),
-                listener: heard.clone(),
                 patience: Patience::default(),
             },
             store,
             domains,
-            heard,
             root: root.to_owned(),
             disk,
         })
@@ -198,21 +185,21 @@ fn now<F: Future>(future: F) -> F::Output {
 #[test]
 fn a_fresh_message_lies_in_its_mailboxes_and_is_gone_from_the_queue() {
     let node = sim(&SimDisk::new(1));
-    now(async {
-        let envelope = envelope(&["Ada@example.org", "b@example.org"], START, OCTETS.len());
-        let leased = commit(&node.store, envelope, OCTETS).await;
-        assert!(leased.fresh.is_some());
-        node.deliverer.attempt(leased).await;
-        assert_eq!(queued(&node.store).await, 0);
-    });
+    let envelope = envelope(&["Ada@example.org", "b@example.org"], START, OCTETS.len());
+    let leased = now(commit(&node.store, envelope, OCTETS));
+    assert!(leased.fresh.is_some());
+    let said = log_of(|| now(node.deliverer.attempt(leased)));
+    assert_eq!(now(queued(&node.store)), 0);
     for folder in ["example.org/%41da", "example.org/b"] {
         assert_eq!(node.mail(folder), [[HEAD, OCTETS].concat()]);
     }
     assert_eq!(
-        node.heard.take(),
+        said,
         [
-            "delivered Ada@example.org false",
-            "delivered b@example.org false"
+            "mailbox.created|Ada@example.org",
+            "delivery.delivered|Ada@example.org|the Maildir of Ada@example.org",
+            "mailbox.created|b@example.org",
+            "delivery.delivered|b@example.org|the Maildir of b@example.org",
         ]
     );
 }
@@ -259,38 +246,46 @@ fn edits_are_made_below_the_trace_fields() {
 #[test]
 fn a_recipient_without_a_next_hop_waits_alone_until_there_is_one() {
     let node = sim(&SimDisk::new(1));
-    now(async {
-        let envelope = envelope(&["a@gone.example", "b@example.org"], START, OCTETS.len());
-        let leased = commit(&node.store, envelope, OCTETS).await;
-        node.deliverer.attempt(leased).await;
-        assert_eq!(
-            node.heard.take(),
-            [
-                "deferred a@gone.example: no such domain here",
-                "delivered b@example.org false"
-            ]
-        );
-        let page = node.store.page(None, 1).await.expect("it is in memory");
-        let Life::Pending {
-            attempts,
-            due,
-            last,
-        } = &page[0].lives[0]
-        else {
-            panic!("{:?}", page[0].lives);
-        };
-        assert_eq!((*attempts, last.as_str()), (1, "no such domain here"));
-        assert!(*due > START);
+    let envelope = envelope(&["a@gone.example", "b@example.org"], START, OCTETS.len());
+    let leased = now(commit(&node.store, envelope, OCTETS));
+    let said = log_of(|| now(node.deliverer.attempt(leased)));
+    assert_eq!(
+        said[0],
+        "delivery.deferred|a@gone.example|no such domain here"
+    );
+    assert!(
+        said[2].starts_with("delivery.delivered|b@example.org"),
+        "{said:?}"
+    );
 
-        node.domains.0.store(true, Ordering::SeqCst);
-        assert!(claim(&node.store, START).await.is_empty());
-        node.deliverer.clock.advance(due.since(START));
-        for leased in claim(&node.store, *due).await {
-            node.deliverer.attempt(leased).await;
-        }
-        assert_eq!(node.heard.take(), ["delivered a@gone.example false"]);
-        assert_eq!(queued(&node.store).await, 0);
+    let page = now(node.store.page(None, 1)).expect("it is in memory");
+    let Life::Pending {
+        attempts,
+        due,
+        last,
+    } = &page[0].lives[0]
+    else {
+        panic!("{:?}", page[0].lives);
+    };
+    assert_eq!((*attempts, last.as_str()), (1, "no such domain here"));
+    assert!(*due > START);
+
+    node.domains.0.store(true, Ordering::SeqCst);
+    assert!(now(claim(&node.store, START)).is_empty());
+    node.deliverer.clock.advance(due.since(START));
+    let said = log_of(|| {
+        now(async {
+            for leased in claim(&node.store, *due).await {
+                node.deliverer.attempt(leased).await;
+            }
+        });
     });
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(
+        said[1].starts_with("delivery.delivered|a@gone.example"),
+        "{said:?}"
+    );
+    assert_eq!(now(queued(&node.store)), 0);
     assert_eq!(node.mail("example.org/b").len(), 1);
 }
 
@@ -313,29 +308,30 @@ fn a_message_is_not_given_up_while_nobody_could_be_told() {
 #[test]
 fn what_could_not_be_settled_is_found_and_not_delivered_again() {
     let node = sim(&SimDisk::new(1));
-    now(async {
-        let envelope = envelope(&["b@example.org"], START, OCTETS.len());
-        let leased = commit(&node.store, envelope, OCTETS).await;
-        node.store.set_pressure(Pressure::ReadOnly);
-        node.deliverer.attempt(leased).await;
-        assert_eq!(
-            node.heard.take(),
-            [
-                "delivered b@example.org false",
-                "settle: the spool is read-only"
-            ]
-        );
+    let envelope = envelope(&["b@example.org"], START, OCTETS.len());
+    let leased = now(commit(&node.store, envelope, OCTETS));
+    node.store.set_pressure(Pressure::ReadOnly);
+    let said = log_of(|| now(node.deliverer.attempt(leased)));
+    assert_eq!(
+        said.last().map(String::as_str),
+        Some("delivery.trouble|the spool is read-only")
+    );
 
-        node.store.set_pressure(Pressure::None);
-        let later = START + Duration::from_secs(301);
-        assert!(claim(&node.store, START).await.is_empty(), "it is leased");
-        node.deliverer.clock.advance(later.since(START));
-        for leased in claim(&node.store, later).await {
-            node.deliverer.attempt(leased).await;
-        }
-        assert_eq!(node.heard.take(), ["delivered b@example.org true"]);
-        assert_eq!(queued(&node.store).await, 0);
+    node.store.set_pressure(Pressure::None);
+    let later = START + Duration::from_secs(301);
+    assert!(now(claim(&node.store, START)).is_empty(), "it is leased");
+    node.deliverer.clock.advance(later.since(START));
+    let said = log_of(|| {
+        now(async {
+            for leased in claim(&node.store, later).await {
+                node.deliverer.attempt(leased).await;
+            }
+        });
     });
+    let expected =
+        "delivery.delivered|b@example.org|the Maildir of b@example.org, by an earlier attempt";
+    assert_eq!(said, [expected]);
+    assert_eq!(now(queued(&node.store)), 0);
     assert_eq!(node.mail("example.org/b").len(), 1);
 }
 
@@ -357,26 +353,23 @@ fn half_a_message_is_not_delivered() {
 #[test]
 fn a_lease_is_renewed_at_half_time_and_respected_when_it_is_lost() {
     let node = sim(&SimDisk::new(1));
-    now(async {
-        let renewed = envelope(&["b@example.org"], START, OCTETS.len());
-        let leased = commit(&node.store, renewed, OCTETS).await;
-        node.deliverer.clock.advance(Duration::from_secs(301));
-        // Nobody has taken it, so it is taken up again.
-        node.deliverer.attempt(leased).await;
-        assert_eq!(node.heard.take(), ["delivered b@example.org false"]);
+    let message = || envelope(&["b@example.org"], START, OCTETS.len());
+    let leased = now(commit(&node.store, message(), OCTETS));
+    node.deliverer.clock.advance(Duration::from_secs(301));
+    // Nobody has taken it, so it is taken up again.
+    now(node.deliverer.attempt(leased));
+    assert_eq!(now(queued(&node.store)), 0);
 
-        let lost = envelope(&["b@example.org"], START, OCTETS.len());
-        let first = commit(&node.store, lost, OCTETS).await;
-        let others = claim(&node.store, node.deliverer.clock.unix()).await;
-        assert_eq!(others.len(), 1);
-        node.deliverer.attempt(first).await;
-        assert_eq!(node.heard.take(), ["lease: the lease has ended"]);
-        assert_eq!(node.mail("example.org/b").len(), 1);
-        for leased in others {
-            node.deliverer.attempt(leased).await;
-        }
-        assert_eq!(queued(&node.store).await, 0);
-    });
+    let first = now(commit(&node.store, message(), OCTETS));
+    let others = now(claim(&node.store, node.deliverer.clock.unix()));
+    assert_eq!(others.len(), 1);
+    let said = log_of(|| now(node.deliverer.attempt(first)));
+    assert_eq!(said, ["delivery.trouble|the lease has ended"]);
+    assert_eq!(node.mail("example.org/b").len(), 1);
+    for leased in others {
+        now(node.deliverer.attempt(leased));
+    }
+    assert_eq!(now(queued(&node.store)), 0);
     assert_eq!(node.mail("example.org/b").len(), 2);
 }
 
