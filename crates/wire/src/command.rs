@@ -217,13 +217,25 @@ pub enum Command {
     Auth {
         /// The mechanism's name in upper case.
         mechanism: String,
-        /// The initial response as it was sent: base64, or `=` for an empty one.
-        initial_response: Option<String>,
+        /// What the client begins the exchange with.
+        initial_response: Option<InitialResponse>,
     },
     /// ETRN
     Etrn(Node),
     /// ATRN; no domain means all that the client may have.
     Atrn(Vec<Domain>),
+}
+
+/// The initial response of AUTH as it was sent: base64, or `=` for an empty one (RFC 4954 4).
+///
+/// It may hold a password, so [`Debug`](fmt::Debug) doesn't show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InitialResponse(pub String);
+
+impl fmt::Debug for InitialResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InitialResponse(..)")
+    }
 }
 
 /// What VRFY or EXPN asks about.
@@ -235,7 +247,7 @@ pub enum Lookup {
     Mailbox(Mailbox),
 }
 
-/// What ETRN asks for (RFC 1985 5.2).
+/// What ETRN asks for (RFC 1985 5, 5.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     /// The mail of this domain.

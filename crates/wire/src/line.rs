@@ -186,7 +186,8 @@ impl LineReader {
                 _ => Unreadable::TooLong,
             },
         };
-        let ends_in_cr = bare_lf.is_none() && self.begun.ends_in_cr(piece);
+        // Before a bare LF there is no CR, and after it there is none either.
+        let ends_in_cr = self.begun.ends_in_cr(piece);
         self.begun = Begun::Dropped { why, ends_in_cr };
     }
 }

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use core::str;
 
 use super::{
-    AddressError, Command, Grammar, Lookup, Node, SyntaxError, Verb, is_space, shown, trim,
+    AddressError, Command, Grammar, InitialResponse, Lookup, Node, SyntaxError, Verb, is_space,
+    shown, trim,
 };
 use crate::address::{
     Domain, ForwardPath, HeloName, Limits, LocalPart, Mailbox, ReversePath, end_of_path, is_atom,
@@ -224,7 +225,8 @@ fn auth(arguments: &[u8]) -> Result<Command, SyntaxError> {
     let initial_response = match words.next() {
         None => None,
         Some(word) => {
-            Some(base64_text(word).ok_or(SyntaxError::BadArgument("the initial response"))?)
+            let text = base64_text(word);
+            Some(text.ok_or(SyntaxError::BadArgument("the initial response"))?)
         }
     };
     match words.next() {
@@ -246,15 +248,15 @@ fn mechanism_name(word: &[u8]) -> Option<String> {
     is_name.then(|| name.to_ascii_uppercase())
 }
 
-fn base64_text(word: &[u8]) -> Option<String> {
+fn base64_text(word: &[u8]) -> Option<InitialResponse> {
     let is_base64 = word
         .iter()
         .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
     let text = str::from_utf8(word).ok()?;
-    is_base64.then(|| text.into())
+    is_base64.then(|| InitialResponse(text.into()))
 }
 
-/// ETRN [option character]node-name (RFC 1985 5.2, 5.3).
+/// ETRN [option character]node-name (RFC 1985 5, 5.3).
 fn etrn(arguments: &[u8], limits: &Limits) -> Result<Node, SyntaxError> {
     const WHAT: &str = "the name of the node";
     let (option, node) = match arguments {

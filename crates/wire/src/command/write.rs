@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use super::{Command, Lookup, Node, Verb};
+use super::{Command, InitialResponse, Lookup, Node, Verb};
 
 impl Command {
     /// The command's verb.
@@ -69,7 +69,7 @@ impl fmt::Display for Command {
             } => {
                 write!(f, " {mechanism}")?;
                 match initial_response {
-                    Some(response) => write!(f, " {response}"),
+                    Some(InitialResponse(response)) => write!(f, " {response}"),
                     None => Ok(()),
                 }
             }

@@ -132,7 +132,7 @@ fn values_out_of_their_range_are_refused() {
 
 #[test]
 fn a_parameter_stands_once() {
-    // RFC 5321 4.1.1.11, RFC 3461 4.5; the second is told of whatever its value is.
+    // RFC 3461 4.5; the second is told of whatever its value is.
     for (text, name) in [
         ("SIZE=1 size=1", "size"),
         ("BODY=7BIT BODY=x", "BODY"),
@@ -259,6 +259,25 @@ fn a_notice_on_nothing_is_written_as_never() {
         delay: false,
     };
     assert_eq!(nothing.to_string(), "NEVER");
+}
+
+#[test]
+fn values_are_encoded() {
+    // RFC 3461 4, RFC 6533 3.
+    let envid = EnvId("a b+c=d\\~".into());
+    assert_eq!(envid.to_string(), "a+20b+2Bc+3Dd\\~");
+    let original = |kind: &str| {
+        OriginalRecipient {
+            kind: kind.into(),
+            address: "a +=\\é😀@b".into(),
+        }
+        .to_string()
+    };
+    assert_eq!(
+        original("utf-8"),
+        "utf-8;a\\x{20}\\x{2B}\\x{3D}\\x{5C}\\x{E9}\\x{1F600}@b"
+    );
+    assert_eq!(original("x"), "x;a+20+2B+3D\\+C3+A9+F0+9F+98+80@b");
 }
 
 fn printable() -> impl Strategy<Value = String> {
