@@ -8,6 +8,7 @@
 mod table;
 
 mod check;
+mod name;
 mod problem;
 mod read;
 mod reference;
@@ -15,11 +16,12 @@ pub mod settings;
 
 mod value;
 
+pub use name::{Alias, AliasTarget, Aliases, Delimiter};
 pub use problem::Problem;
 pub use reference::reference;
 pub use settings::Config;
 pub use table::Reload;
-pub use value::{Alias, AliasTarget, Aliases, BareLineEnds, Delimiter, Level, LogFormat, Size};
+pub use value::{BareLineEnds, Level, LogFormat, Size};
 
 use postroad_wire::address::Domain;
 
@@ -52,7 +54,7 @@ impl Config {
             .get("hostname")
             .and_then(|name| name.get_ref().as_str());
         let machine = Machine {
-            hostname: value::machine_name(named.unwrap_or(machine_hostname)),
+            hostname: name::machine_name(named.unwrap_or(machine_hostname)),
         };
         let read = settings::read_all(root, &machine, &mut reader);
         if let Some(config) = &read {

@@ -54,6 +54,13 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+impl Problem {
+    /// Whether the text is not TOML there.
+    fn is_syntax(&self) -> bool {
+        self.key.is_empty()
+    }
+}
+
 /// A problem as the reader knows it, by octets of the text.
 #[derive(Debug)]
 pub(crate) struct Fault {
@@ -68,6 +75,8 @@ pub(crate) struct Fault {
 pub(crate) struct Source {
     file: String,
     text: String,
+    /// Where each line begins, in octets.
+    lines: Vec<usize>,
 }
 
 /// Where a configuration came from: for problems found after it was read.
@@ -100,6 +109,8 @@ impl Origin {
     }
 }
 
+/// How many problems are shown, for a file that is something else altogether.
+const MOST: usize = 500;
 /// How many characters of a line are shown.
 const EXCERPT: usize = 100;
 /// How many of them at most stand before what is meant.
@@ -107,39 +118,56 @@ const BEFORE: usize = 60;
 
 impl Source {
     pub(crate) fn new(text: &str, file: &str) -> Source {
+        let ends = text.match_indices('\n').map(|(end, _)| end + 1);
+        let lines = std::iter::once(0).chain(ends).collect();
         Source {
             file: printable(file),
             text: text.to_owned(),
+            lines,
         }
     }
 
     /// The faults with their places. What is not TOML is said once a line, and hides what seems
     /// to be wrong with what the parser made of it: a value on that line, or one without a place.
     pub(crate) fn problems(&self, faults: &[Fault]) -> Vec<Problem> {
-        let is_syntax = |fault: &Fault| fault.key.is_empty();
+        let (shown, more) = faults.split_at(faults.len().min(MOST));
+        let all: Vec<Problem> = shown.iter().map(|fault| self.problem(fault)).collect();
         let mut said = BTreeMap::new();
-        for (index, fault) in faults
+        for (index, problem) in all
             .iter()
             .enumerate()
-            .filter(|(_, fault)| is_syntax(fault))
+            .filter(|(_, problem)| problem.is_syntax())
         {
-            said.entry(self.problem(fault).line).or_insert(index);
+            said.entry(problem.line).or_insert(index);
         }
-        let shown = faults.iter().enumerate().map(|(index, fault)| {
-            let problem = self.problem(fault);
-            let show = match said.get(&problem.line) {
+        let keep = |(index, problem): (usize, Problem)| {
+            let kept = match said.get(&problem.line) {
                 Some(first) => *first == index,
-                None => said.is_empty() || !fault.span.is_empty(),
+                None => said.is_empty() || !shown[index].span.is_empty(),
             };
-            show.then_some(problem)
-        });
-        shown.flatten().collect()
+            kept.then_some(problem)
+        };
+        let mut problems: Vec<Problem> = all.into_iter().enumerate().filter_map(keep).collect();
+        if let Some(next) = more.first() {
+            let what = format!(
+                "is wrong, and so is more: {} problems are not shown",
+                more.len()
+            );
+            problems.push(Problem {
+                what,
+                advice: "mend the others first".into(),
+                ..self.problem(next)
+            });
+        }
+        problems
     }
 
     /// The fault with its place, as people count.
     pub(crate) fn problem(&self, fault: &Fault) -> Problem {
         let start = self.text.floor_char_boundary(fault.span.start);
-        let line_start = self.text[..start].rfind('\n').map_or(0, |end| end + 1);
+        // The first line begins at 0, so there always is one that begins no later.
+        let number = self.lines.partition_point(|line| *line <= start).max(1);
+        let line_start = self.lines.get(number - 1).copied().unwrap_or(0);
         let rest = &self.text[line_start..];
         let line = rest[..rest.find('\n').unwrap_or(rest.len())].trim_end_matches('\r');
         let before = self.text[line_start..start].chars().count();
@@ -161,7 +189,7 @@ impl Source {
         let room = EXCERPT.saturating_sub(marked).max(1);
         Problem {
             file: self.file.clone(),
-            line: self.text[..line_start].matches('\n').count() + 1,
+            line: number,
             column: before + 1,
             excerpt,
             marked: marked..marked + meant.clamp(1, room),

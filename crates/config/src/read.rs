@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::Machine;
 use crate::problem::Fault;
+use crate::settings::HOMES;
 use crate::table::{Check, Listed, Preset, Section};
 use crate::value::Value;
 
@@ -174,10 +175,7 @@ impl Reader {
             .keys()
             .filter(|key| !known.contains(&key.get_ref().as_ref()))
         {
-            let advice = match nearest(key.get_ref(), known) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("the settings here are {}", known.join(", ")),
-            };
+            let advice = meant(key.get_ref(), known);
             let path = join(path, key.get_ref());
             self.wrong_at(key.span(), &path, "is not a setting", &advice);
         }
@@ -232,6 +230,19 @@ impl Reader {
         self.faults.sort_by_key(|fault| fault.span.start);
         (self.faults, self.places)
     }
+}
+
+/// What was most likely meant by a name that is not among `known`.
+fn meant(written: &str, known: &[&str]) -> String {
+    let mut advice = match nearest(written, known) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("the settings here are {}", known.join(", ")),
+    };
+    // In TOML a line belongs to the table last named, which is easily forgotten.
+    for (home, _) in HOMES.iter().filter(|(_, keys)| keys.contains(&written)) {
+        advice = format!("{advice} There is a `{written}` {home}");
+    }
+    advice
 }
 
 /// The known name that was most likely meant, if any comes near.

@@ -9,11 +9,12 @@ use postroad_wire::address::{Domain, LocalPart, Mailbox};
 use toml::de::DeTable;
 
 use crate::Machine;
+use crate::name::{Aliases, Delimiter};
 use crate::read::{At, Reader};
 use crate::table::{
     Chapter, Check, Entry, Listed, Preset, Reload, Section, any, is, required, unset, within,
 };
-use crate::value::{Aliases, BareLineEnds, Delimiter, Level, LogFormat, Size, Value};
+use crate::value::{BareLineEnds, Level, LogFormat, Size, Value};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -208,7 +209,7 @@ impl Listed for Listener {
 
 impl Listed for LocalDomain {
     fn when_absent(machine: &Machine) -> Vec<LocalDomain> {
-        let localhost = crate::value::localhost();
+        let localhost = crate::name::localhost();
         let mut names = vec![machine.hostname.clone()];
         if machine.hostname != localhost {
             names.push(localhost);

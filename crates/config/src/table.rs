@@ -198,6 +198,10 @@ macro_rules! settings {
             Some(Config { $($field: $field?,)+ origin: Default::default() })
         }
 
+        /// Where each setting is at home.
+        pub(crate) const HOMES: &[(&str, &[&str])] =
+            &[$( (settings!(@home $shape $field), <$name as Section>::KEYS) ),+];
+
         /// The sections as the reference shows them.
         pub(crate) fn chapters() -> Vec<Chapter> {
             vec![$( Chapter {
@@ -232,6 +236,9 @@ macro_rules! settings {
     (@heading top $field:ident) => { "At the top of the file" };
     (@heading table $field:ident) => { concat!("`[", stringify!($field), "]`") };
     (@heading list $field:ident) => { concat!("`[[", stringify!($field), "]]`") };
+
+    (@home top $field:ident) => { "at the top of the file" };
+    (@home $shape:ident $field:ident) => { concat!("in ", settings!(@heading $shape $field)) };
 
     (@absent list $name:ident) => { Some(<$name as Listed>::WHEN_ABSENT) };
     (@absent $shape:ident $name:ident) => { None };

@@ -267,6 +267,34 @@ fn a_problem_found_later_shows_its_place_in_the_file() {
 }
 
 #[test]
+fn a_setting_in_the_wrong_table_is_shown_its_home() {
+    let said = problems("[limits]\nhostname = 'a.example'\ncommand = '5m'\n");
+    assert_eq!(said.len(), 2);
+    assert!(
+        said[0].ends_with(" There is a `hostname` at the top of the file)"),
+        "{said:#?}"
+    );
+    assert!(
+        said[1].ends_with("(did you mean `command_line`? There is a `command` in `[timeouts]`)"),
+        "{said:#?}"
+    );
+}
+
+#[test]
+fn a_file_that_is_something_else_is_told_in_bounded_time() {
+    let lines: String = (0..20_000).map(|n| format!("setting{n} = {n}\n")).collect();
+    let problems = load(&lines).unwrap_err();
+    assert_eq!(problems.len(), 501);
+    assert!(
+        problems[500].what.ends_with("19500 problems are not shown"),
+        "{}",
+        problems[500]
+    );
+    let garbage = "]= [\u{1}".repeat(20_000);
+    assert!(load(&garbage).unwrap_err().len() <= 501);
+}
+
+#[test]
 fn a_terminal_is_not_steered_by_a_file() {
     for problem in load(
         "\"\u{1b}[2Jx\" = 5

@@ -92,7 +92,7 @@ events! {
     }
 
     /// A client got 421 or 554 instead of a greeting.
-    WARN "connection.refused" ConnectionRefused {
+    INFO "connection.refused" ConnectionRefused {
         /// From where it came.
         peer: SocketAddr,
         /// Which limit or trouble stood against it.

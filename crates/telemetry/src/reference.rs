@@ -11,9 +11,9 @@ const INTRODUCTION: &str = "\
 `POSTROAD_WRITE_DOCS=1 cargo test -p postroad-telemetry --test events`. -->
 
 What the server says of itself, one line each, on standard error. `log.format` and `log.level` of
-the configuration say how, and how much. Each line has a time (`time` in JSON), a level (`level`), a name
-(`event`) and the fields below; a field without a value is left out. What a peer sent is cut after
-500 characters, and characters that could steer a terminal are escaped.
+the configuration say how, and how much. Each line has a time (`time` in JSON), a level (`level`), a
+name (`event`) and the fields below; a field without a value is left out. What a peer sent is cut
+after 500 characters, and characters that could steer a terminal are escaped.
 ";
 
 /// All events, as a page of Markdown: `docs/events.md`.
