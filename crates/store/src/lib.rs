@@ -23,11 +23,12 @@ pub use postroad_queue::Amendment;
 
 /// What keeps the queue safe.
 ///
-/// Every promise here is tested by the module `conformance` against each store. A store begins
+/// Every promise of the methods is tested by the module `conformance` against each store. A store begins
 /// with no leases of its own: what it had leased when it was closed, or when the power went, is
 /// claimable again. Other nodes that share the queue keep theirs.
 ///
-/// Dropping the future of a call half-way leaves the call done or not done, never half.
+/// What the suite can't test: dropping the future of a call half-way leaves the call done or not
+/// done, never half.
 pub trait QueueStore: Send + Sync + 'static {
     /// A message on its way in.
     type Staged: Staged;
