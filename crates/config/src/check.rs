@@ -43,6 +43,7 @@ pub(crate) fn all(config: &Config, reader: &mut Reader) {
     );
     body_fits_a_segment(reader, spool.body_file_threshold, spool.segment_size);
     group_without_user(config, reader);
+    no_listener(config, reader);
     listeners_twice(config, reader);
 }
 
@@ -80,6 +81,18 @@ fn group_without_user(config: &Config, reader: &mut Reader) {
             "group",
             "has no user beside it",
             "set `user` too, or take it out",
+        );
+    }
+}
+
+fn no_listener(config: &Config, reader: &mut Reader) {
+    // Entries that could not be read were reported, and are not in the list either.
+    let reported = reader.is_wrong("listener") || reader.is_wrong("listener[0]");
+    if config.listener.is_empty() && !reported {
+        reader.wrong_key(
+            "listener",
+            "is empty",
+            "add a [[listener]], or take the line out",
         );
     }
 }

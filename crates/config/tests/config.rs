@@ -236,6 +236,16 @@ fn tables_and_lists_are_not_mistaken_for_one_another() {
 }
 
 #[test]
+fn a_server_that_listens_nowhere_is_said() {
+    assert_eq!(
+        problems("listener = []\n"),
+        ["1:12 listener is empty (add a [[listener]], or take the line out)"]
+    );
+    let said = problems("[[listener]]\naddress = 'nowhere'\n");
+    assert_eq!(said.len(), 1, "{said:#?}");
+}
+
+#[test]
 fn settings_that_do_not_go_together_are_said() {
     let said = problems(
         "group = 'mail'\n[delivery]\nretry_first = '2h'\nretry_longest = '1h'\n\

@@ -369,6 +369,24 @@ fn long_chains_and_wide_aliases_are_told_and_refused() {
     );
 }
 
+#[test]
+fn an_alias_is_followed_once_however_many_ways_lead_to_it() {
+    // Each of 40 levels names both of the next: 2^40 ways, 80 aliases.
+    let name = |level: usize, side: &str| mailbox(&format!("{side}{level}@a.example"));
+    let mut diamond = domain("a.example", &["l40", "r40"], &[]);
+    diamond.aliases = (0..40)
+        .flat_map(|level| {
+            let next = vec![name(level + 1, "l"), name(level + 1, "r")];
+            ["l", "r"].map(|side| (name(level, side).local, next.clone()))
+        })
+        .collect();
+    let directory = directory(vec![diamond]);
+    assert_eq!(
+        leads(&directory, "l0@a.example", &many()),
+        "l40@a.example r40@a.example"
+    );
+}
+
 /// Aliases among few names, so that loops, diamonds and dead ends are common.
 fn tangle() -> impl Strategy<Value = (Vec<String>, Vec<(String, Vec<String>)>)> {
     let name = || "[a-f]";
