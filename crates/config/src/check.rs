@@ -86,9 +86,7 @@ fn group_without_user(config: &Config, reader: &mut Reader) {
 }
 
 fn no_listener(config: &Config, reader: &mut Reader) {
-    // Entries that could not be read were reported, and are not in the list either.
-    let reported = reader.is_wrong("listener") || reader.is_wrong("listener[0]");
-    if config.listener.is_empty() && !reported {
+    if reader.has("listener") && config.listener.is_empty() && !reader.has("listener[0]") {
         reader.wrong_key(
             "listener",
             "is empty",
@@ -98,6 +96,9 @@ fn no_listener(config: &Config, reader: &mut Reader) {
 }
 
 fn listeners_twice(config: &Config, reader: &mut Reader) {
+    if reader.has(&format!("listener[{}]", config.listener.len())) {
+        return; // One could not be read, so the others' places in the list are not the file's.
+    }
     let mut seen = BTreeSet::new();
     for (index, listener) in config.listener.iter().enumerate() {
         // Port 0 is a port of the system's choice, another one each time.
