@@ -45,7 +45,7 @@ pub trait Fixture: Sized {
     fn reopen(self) -> impl Future<Output = Self>;
 }
 
-/// Makes a `#[tokio::test]` of each check for a [`Fixture`](conformance::Fixture).
+/// Makes a `#[tokio::test]` of each check for a [`Fixture`](crate::conformance::Fixture).
 #[macro_export]
 macro_rules! conformance {
     ($fixture:ty) => {
