@@ -171,7 +171,7 @@ impl Write for Stuck {
 
 #[test]
 fn a_writer_that_is_stuck_stops_nobody_and_what_is_dropped_is_counted() {
-    const LINES: usize = 100_000;
+    const LINES: usize = 40_000;
     let (log, drain) = log(Format::Text, Level::Info, || NOW);
     let (begun, has_begun) = mpsc::channel();
     let (let_on, go_on) = mpsc::channel();
