@@ -309,6 +309,10 @@ fn mailboxes_are_made_for_first_messages_up_to_the_limit() {
         "listed@a.example"
     );
     drop(reservation);
+    assert_eq!(
+        leads(&directory, "+detail@a.example", &mailboxes),
+        "+detail@a.example"
+    );
     assert_eq!(leads(&directory, "pair@a.example", &mailboxes), "limit");
     assert_eq!(mailboxes.len(), 1);
     let Resolution::Local { reservation, .. } = resolve("other@a.example") else {
