@@ -1,0 +1,516 @@
+//! The one writer of the log.
+//!
+//! [`Committer::step`] takes everything that waits, writes it with one write and one sync, and
+//! then answers all of it. It knows no time and starts no thread: production loops it with
+//! [`Committer::run`], a simulation steps it by hand.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postroad_clock::Mono;
+use postroad_host::chance::Chance;
+use postroad_host::clock::Clock;
+use postroad_host::disk::{Disk, DiskFile};
+use postroad_store::{Pressure, Trouble};
+
+use crate::batch::{Batch, Prepared};
+use crate::damage::{Report, What};
+use crate::frame::{FRAME_HEADER, encode_frame, frame_len};
+use crate::housekeeper::make_free_segment;
+use crate::line::Queued;
+#[cfg(feature = "planted")]
+use crate::options::Planted;
+use crate::recycle::Copying;
+use crate::segment::{self, DATA_START, Segment, SegmentHeader, SegmentNo};
+use crate::shared::Shared;
+use crate::trouble;
+
+/// How long the loop sleeps at most when nothing comes and nothing is wrong.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The one writer of the log.
+#[derive(Debug)]
+pub struct Committer<D: Disk> {
+    pub(crate) shared: Arc<Shared<D>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) chance: Chance,
+    /// Where the next batch goes; none while nothing can be written.
+    pub(crate) current: Option<Current<D::File>>,
+    /// Where the log ends while there is no current segment.
+    pub(crate) sealed: Option<(SegmentNo, u64)>,
+    pub(crate) next_batch: u64,
+    pub(crate) copying: Copying,
+    /// How much the log has grown since the last checkpoint was taken.
+    pub(crate) grown: u64,
+    /// How long the last checkpoint was.
+    pub(crate) last_checkpoint: u64,
+    /// When the disk is tried again.
+    pub(crate) next_probe: Mono,
+}
+
+/// The segment being written.
+#[derive(Debug)]
+pub(crate) struct Current<F> {
+    pub(crate) segment: Arc<Segment<F>>,
+    /// Where the next batch starts: all before it is durable.
+    pub(crate) end: u64,
+}
+
+/// What a step has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// There is more to do at once: copying forward goes on.
+    More,
+    /// Nothing until something is asked.
+    Idle,
+}
+
+/// For what a segment may be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To take mail in: the reserve stays untouched.
+    Accept,
+    /// To settle, amend or copy forward: the reserve is for this.
+    Upkeep,
+}
+
+impl<D: Disk> Committer<D> {
+    /// Serves all that waits, in as many batches as segments demand (mostly one), then does some
+    /// of what recycling needs.
+    pub fn step(&mut self) -> Step {
+        let waiting = self.shared.line.take();
+        self.look_at_room();
+        if self.current.is_none() && !self.probe() {
+            self.refuse_all(waiting);
+            return Step::Idle;
+        }
+        let mut batch = self.new_batch();
+        for queued in waiting {
+            batch = self.add(batch, queued);
+        }
+        self.flush(batch);
+        let step = self.recycle();
+        self.take_checkpoint_when_due();
+        step
+    }
+
+    /// Loops [`step`](Committer::step) until the spool is closed, then writes a checkpoint.
+    pub fn run(mut self) {
+        loop {
+            let closed = self.shared.line.is_closed();
+            let step = self.step();
+            if closed {
+                self.take_checkpoint();
+                self.shared.chores.close();
+                return;
+            }
+            if step == Step::Idle {
+                let troubled = self.shared.pressure() != Pressure::None;
+                let options = &self.shared.options;
+                let most = if troubled {
+                    options.probe_interval
+                } else {
+                    IDLE
+                };
+                self.shared.line.wait(options.settle_delay, most);
+            }
+        }
+    }
+
+    pub(crate) fn new_batch(&self) -> Batch {
+        Batch::at(self.current.as_ref().map_or(0, |c| c.end))
+    }
+
+    /// Adds a request to the batch; flushes the batch first if it doesn't fit any more.
+    fn add(&mut self, mut batch: Batch, queued: Queued) -> Batch {
+        if self.current.is_none() {
+            queued.request.refuse(Trouble::ReadOnly);
+            return batch;
+        }
+        let prepared = match self.prepare(&queued.request, &batch) {
+            Ok(prepared) => prepared,
+            Err(trouble) => {
+                self.refuse(queued, trouble);
+                return batch;
+            }
+        };
+        let len = prepared.frame_len();
+        if len > self.capacity() {
+            self.refuse(
+                queued,
+                Trouble::Failed("it is larger than a segment".into()),
+            );
+            return batch;
+        }
+        if prepared.purpose() == Purpose::Accept && self.shared.pressure() != Pressure::None {
+            self.refuse(queued, Trouble::Full);
+            return batch;
+        }
+        if len == 0 || len <= self.room(&batch) {
+            self.push(&mut batch, prepared, queued);
+            return batch;
+        }
+        // What is prepared stands on what the batch says: after it is flushed (or has failed),
+        // it is prepared anew.
+        let purpose = prepared.purpose();
+        self.flush(batch);
+        if let Err(trouble) = self.roll(purpose) {
+            self.refuse(queued, trouble);
+            return self.new_batch();
+        }
+        let mut batch = self.new_batch();
+        match self.prepare(&queued.request, &batch) {
+            Ok(prepared) => self.push(&mut batch, prepared, queued),
+            Err(trouble) => self.refuse(queued, trouble),
+        }
+        batch
+    }
+
+    /// Encodes what is prepared at the end of the batch.
+    pub(crate) fn push(
+        &self,
+        batch: &mut Batch,
+        prepared: Prepared,
+        queued: impl Into<Option<Queued>>,
+    ) {
+        let Some(current) = &self.current else {
+            return;
+        };
+        let parts: Vec<_> = prepared
+            .parts
+            .iter()
+            .map(|(part, body)| (part, &body[..]))
+            .collect();
+        let offset = batch.start + batch.octets.len() as u64;
+        if !parts.is_empty() {
+            let (base, epoch) = (batch.start, current.segment.epoch);
+            encode_frame(&mut batch.octets, base, epoch, self.next_batch, &parts);
+        }
+        // The offset is within a segment, which is at most 2 GiB.
+        batch.note(
+            prepared,
+            current.segment.number,
+            offset as u32,
+            queued.into(),
+        );
+    }
+
+    /// How many octets a frame may have.
+    fn capacity(&self) -> usize {
+        usize::try_from(self.shared.options.segment_octets - DATA_START).unwrap_or(usize::MAX)
+    }
+
+    /// How many more octets fit in the current segment behind the batch.
+    pub(crate) fn room(&self, batch: &Batch) -> usize {
+        let end = batch.start + batch.octets.len() as u64;
+        usize::try_from(self.shared.options.segment_octets.saturating_sub(end)).unwrap_or(0)
+    }
+
+    /// Makes a batch durable and answers all that is in it, one way or the other. Empty batches
+    /// only answer.
+    pub(crate) fn flush(&mut self, mut batch: Batch) {
+        let result = self.make_durable(&mut batch);
+        match result {
+            Ok(()) => {
+                self.grown += batch.octets.len() as u64;
+                batch.apply(&self.shared);
+            }
+            Err(trouble) => batch.fail(&self.shared, &trouble),
+        }
+    }
+
+    fn make_durable(&mut self, batch: &mut Batch) -> Result<(), Trouble> {
+        let Some(current) = &mut self.current else {
+            return if batch.is_empty() {
+                Ok(())
+            } else {
+                Err(Trouble::ReadOnly)
+            };
+        };
+        if batch.octets.is_empty() {
+            return Ok(());
+        }
+        self.next_batch += 1;
+        if batch.has_body_file && !skips_directory_sync(&self.shared) {
+            // Durability: the names of the body files are on disk before the frames that need
+            // them (their octets already are, see staging). One sync for the whole batch.
+            if let Err(e) = self.shared.disk.sync_dir(&self.shared.bodies_folder()) {
+                self.report_disk(&self.shared.bodies_folder(), &e);
+                return Err(Trouble::Failed(e.to_string()));
+            }
+        }
+        let frames = batch.octets.len();
+        // Behind the batch an empty header: what an earlier use left there is no part of this.
+        let end = current.end + frames as u64;
+        let tail = self.shared.options.segment_octets.saturating_sub(end);
+        // At most a header's length.
+        batch
+            .octets
+            .resize(frames + tail.min(FRAME_HEADER as u64) as usize, 0);
+        let written = current
+            .segment
+            .file
+            .write_all_at(&batch.octets, current.end);
+        batch.octets.truncate(frames);
+        if let Err(e) = written {
+            let attempted = frames + tail.min(FRAME_HEADER as u64) as usize;
+            let undone = trouble::is_full(&e) && undo(current, attempted);
+            return Err(if undone {
+                self.shared.set_pressure(Pressure::Full);
+                Trouble::Full
+            } else {
+                self.void(&e, frames)
+            });
+        }
+        #[cfg(feature = "planted")]
+        if self.shared.options.has(Planted::AnswerBeforeSync) {
+            batch.apply(&self.shared);
+        }
+        // Durability: this is the sync that a 250 stands for. The segment's length, blocks, header
+        // and name were on disk before its first frame (segment.rs), so nothing but these
+        // octets has to get there now.
+        if let Err(e) = current.segment.file.sync_data() {
+            return Err(self.void(&e, frames));
+        }
+        current.end = end;
+        Ok(())
+    }
+
+    /// A batch is void: what became of its octets is not known, and asking again would not tell
+    /// (a failed sync marks its pages clean). The segment ends where it last was synced, and that
+    /// is on disk, in the header of the next, before anyone is told that the batch failed: a later
+    /// start can't take its frames for good. If no next segment can be begun, nothing is written
+    /// any more.
+    fn void(&mut self, error: &std::io::Error, written: usize) -> Trouble {
+        let Some(current) = self.current.take() else {
+            return Trouble::ReadOnly;
+        };
+        let path = segment::log_path(&self.shared.segments_folder(), current.segment.number);
+        self.report_disk(&path, error);
+        // So that the process's own end is not enough to bring the frames back, should the next
+        // segment fail too. What comes of it doesn't matter, so neither does an error.
+        let _ = current
+            .segment
+            .file
+            .write_all_at(&vec![0; written], current.end);
+        self.sealed = Some((current.segment.number, current.end));
+        if self.begin_segment(Purpose::Upkeep).is_err()
+            && self.begin_segment(Purpose::Upkeep).is_err()
+        {
+            self.go_read_only();
+        }
+        Trouble::Failed(error.to_string())
+    }
+
+    /// Ends the current segment, all of which is durable, and begins the next.
+    pub(crate) fn roll(&mut self, purpose: Purpose) -> Result<(), Trouble> {
+        let Some(current) = &self.current else {
+            return Err(Trouble::ReadOnly);
+        };
+        self.sealed = Some((current.segment.number, current.end));
+        let begun = self.begin_segment(purpose);
+        if let Err(Trouble::Failed(_)) = &begun {
+            // Room is left where we are, for what is small.
+            self.shared.set_pressure(Pressure::Full);
+        }
+        begun
+    }
+
+    /// Makes a free segment the current one.
+    pub(crate) fn begin_segment(&mut self, purpose: Purpose) -> Result<(), Trouble> {
+        let reserve = match purpose {
+            Purpose::Accept => self.shared.options.reserve_segments,
+            Purpose::Upkeep => 0,
+        };
+        if self.shared.core().log.free.len() <= reserve
+            && let Err(e) = make_free_segment(&self.shared)
+        {
+            let none_left = self.shared.core().log.free.is_empty();
+            if purpose == Purpose::Accept || none_left {
+                self.shared.set_pressure(Pressure::Full);
+                return Err(trouble::of(&e));
+            }
+        }
+        let (free, number) = {
+            let mut core = self.shared.core();
+            match core.log.free.pop_front() {
+                Some(free) => (free, core.log.next_number()),
+                None => return Err(Trouble::Full),
+            }
+        };
+        let header = SegmentHeader {
+            number,
+            epoch: self.draw_epoch(free),
+            before: self.sealed,
+            first_batch: self.next_batch,
+        };
+        let folder = self.shared.segments_folder();
+        let segment = match segment::activate(&self.shared.disk, &folder, free, &header) {
+            Ok(segment) => segment,
+            Err(e) => {
+                // Its file is not used again in this run: what is on its disk is not known.
+                self.report_disk(&segment::log_path(&folder, number), &e);
+                return Err(trouble::of(&e));
+            }
+        };
+        self.shared
+            .core()
+            .log
+            .segments
+            .insert(number, Arc::clone(&segment));
+        self.current = Some(Current {
+            segment,
+            end: DATA_START,
+        });
+        if self.shared.core().log.free.len() <= self.shared.options.reserve_segments {
+            self.shared.chores.make_segment();
+        }
+        Ok(())
+    }
+
+    /// A new epoch, which nothing that is on disk can know.
+    fn draw_epoch(&self, _free: SegmentNo) -> u64 {
+        #[cfg(feature = "planted")]
+        if self.shared.options.has(Planted::ReuseWithoutNewEpoch)
+            && let Some(epoch) = crate::segment::epoch_of_free(
+                &self.shared.disk,
+                &self.shared.segments_folder(),
+                _free,
+            )
+        {
+            return epoch;
+        }
+        self.chance.u64()
+    }
+
+    /// Nothing is written any more, and nothing claimed: what was delivered could not be settled.
+    pub(crate) fn go_read_only(&mut self) {
+        self.shared.set_pressure(Pressure::ReadOnly);
+        self.next_probe = self.clock.mono() + self.shared.options.probe_interval;
+        self.report_plain(What::ReadOnly);
+    }
+
+    /// Tries to begin a segment, which takes a write, a sync, a rename and a folder's sync. True
+    /// if the log can be written again.
+    fn probe(&mut self) -> bool {
+        let now = self.clock.mono();
+        if now < self.next_probe {
+            return false;
+        }
+        self.next_probe = now + self.shared.options.probe_interval;
+        if self.begin_segment(Purpose::Upkeep).is_err() {
+            self.shared.set_pressure(Pressure::ReadOnly);
+            return false;
+        }
+        self.shared.set_pressure(Pressure::None);
+        self.report_plain(What::Recovered);
+        self.look_at_room();
+        true
+    }
+
+    /// Looks whether mail can be taken in: the file system is above its floor, the reserve is whole,
+    /// and the current segment has room or a successor beyond the reserve.
+    fn look_at_room(&mut self) {
+        if self.current.is_none() {
+            return;
+        }
+        let options = &self.shared.options;
+        let low = match self.shared.disk.space(&options.folder) {
+            Ok(space) => {
+                space.free_octets < options.floor_octets || space.free_inodes < options.floor_inodes
+            }
+            // Not to know is no reason to refuse; a write will tell.
+            Err(_) => false,
+        };
+        let room = self.room(&self.new_batch()) as u64;
+        let wanted = options.reserve_segments + usize::from(room < options.segment_octets / 4);
+        let now = self.clock.mono();
+        let mut short = self.shared.core().log.free.len() < wanted;
+        if short && now >= self.next_probe {
+            self.next_probe = now + options.probe_interval;
+            while short && make_free_segment(&self.shared).is_ok() {
+                short = self.shared.core().log.free.len() < wanted;
+            }
+        }
+        let full = low || short;
+        self.shared
+            .set_pressure(if full { Pressure::Full } else { Pressure::None });
+    }
+
+    fn refuse_all(&mut self, waiting: VecDeque<Queued>) {
+        for queued in waiting {
+            self.refuse(queued, Trouble::ReadOnly);
+        }
+    }
+
+    /// Answers with trouble; a body file that came with the request goes.
+    pub(crate) fn refuse(&self, queued: Queued, trouble: Trouble) {
+        crate::batch::remove_bodies(&self.shared, &queued.request);
+        queued.request.refuse(trouble);
+    }
+
+    fn report_disk(&self, file: &std::path::Path, error: &std::io::Error) {
+        self.shared.report(Report {
+            what: What::Disk(error.to_string()),
+            file: file.to_owned(),
+            offset: 0,
+            octets: 0,
+            set_aside: None,
+        });
+    }
+
+    fn report_plain(&self, what: What) {
+        let file = self.shared.options.folder.clone();
+        self.shared.report(Report {
+            what,
+            file,
+            offset: 0,
+            octets: 0,
+            set_aside: None,
+        });
+    }
+}
+
+impl<D: Disk> Drop for Committer<D> {
+    /// Who waits is told, and so is who comes.
+    fn drop(&mut self) {
+        self.shared.line.close();
+        drop(self.shared.line.take());
+        self.shared.chores.close();
+    }
+}
+
+/// Takes a short write back: the octets are zeros again, durably, so no start finds the frames.
+/// False if that can't be said for sure.
+fn undo<F: DiskFile>(current: &Current<F>, attempted: usize) -> bool {
+    let zeros = vec![0; attempted];
+    // Durability: nobody is told that the batch failed before its octets are gone for good.
+    current
+        .segment
+        .file
+        .write_all_at(&zeros, current.end)
+        .is_ok()
+        && current.segment.file.sync_data().is_ok()
+}
+
+#[cfg(feature = "planted")]
+fn skips_directory_sync<D: Disk>(shared: &Shared<D>) -> bool {
+    shared.options.has(Planted::SkipDirectorySync)
+}
+
+#[cfg(not(feature = "planted"))]
+fn skips_directory_sync<D: Disk>(_: &Shared<D>) -> bool {
+    false
+}
+
+impl Prepared {
+    /// How many octets its frame takes.
+    pub(crate) fn frame_len(&self) -> usize {
+        if self.parts.is_empty() {
+            return 0;
+        }
+        let parts: Vec<_> = self.parts.iter().map(|(part, _)| part).collect();
+        frame_len(&parts)
+    }
+}

@@ -1,0 +1,150 @@
+//! What needs doing off the committer: free segments made ahead, body files removed, checkpoints
+//! written. None of it is waited for by anyone.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use postroad_host::disk::Disk;
+use postroad_reply::QueueId;
+
+use crate::checkpoint::{self, Snapshot};
+use crate::damage::{Report, What};
+use crate::segment;
+use crate::shared::Shared;
+
+/// What waits to be done.
+#[derive(Debug, Default)]
+pub(crate) struct Chores {
+    list: Mutex<List>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    bodies: VecDeque<QueueId>,
+    /// A free segment is wanted.
+    segment: bool,
+    /// The newest state of the index, to be written down.
+    snapshot: Option<Snapshot>,
+    closed: bool,
+}
+
+impl Chores {
+    /// A body file that no record names, or will name, is to go.
+    pub(crate) fn remove_body(&self, id: QueueId) {
+        self.lock().bodies.push_back(id);
+        self.arrived.notify_one();
+    }
+
+    /// A free segment is to be made.
+    pub(crate) fn make_segment(&self) {
+        self.lock().segment = true;
+        self.arrived.notify_one();
+    }
+
+    /// The index is to be written down.
+    pub(crate) fn write_checkpoint(&self, snapshot: Snapshot) {
+        self.lock().snapshot = Some(snapshot);
+        self.arrived.notify_one();
+    }
+
+    /// No more will come.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        // Nothing in here panics halfway through a change.
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does what needs doing off the committer. In production a thread of its own runs it; a
+/// simulation steps it by hand.
+#[derive(Debug)]
+pub struct Housekeeper<D: Disk> {
+    shared: Arc<Shared<D>>,
+}
+
+impl<D: Disk> Housekeeper<D> {
+    pub(crate) fn new(shared: Arc<Shared<D>>) -> Housekeeper<D> {
+        Housekeeper { shared }
+    }
+
+    /// Does all that waits. True if there was something.
+    pub fn step(&mut self) -> bool {
+        let (bodies, segment, snapshot) = {
+            let mut list = self.shared.chores.lock();
+            (
+                std::mem::take(&mut list.bodies),
+                std::mem::take(&mut list.segment),
+                list.snapshot.take(),
+            )
+        };
+        let any = !bodies.is_empty() || segment || snapshot.is_some();
+        for id in bodies {
+            self.remove_body(id);
+        }
+        if segment {
+            // If it can't be made, the committer sees that it is missing and says so.
+            let _ = make_free_segment(&self.shared);
+        }
+        if let Some(snapshot) = snapshot
+            && let Err(e) = checkpoint::write(&self.shared, &snapshot)
+        {
+            // The log is all that counts; the next start takes longer.
+            self.report(checkpoint::path(&self.shared.options), &e);
+        }
+        any
+    }
+
+    /// Loops [`step`](Housekeeper::step) until the spool is closed.
+    pub fn run(mut self) {
+        loop {
+            while self.step() {}
+            let idle = |list: &mut List| {
+                list.bodies.is_empty() && !list.segment && list.snapshot.is_none() && !list.closed
+            };
+            let list = self.shared.chores.lock();
+            let waited = self.shared.chores.arrived.wait_while(list, idle);
+            let closed = waited.unwrap_or_else(PoisonError::into_inner).closed;
+            if closed {
+                while self.step() {}
+                return;
+            }
+        }
+    }
+
+    fn remove_body(&self, id: QueueId) {
+        let path = self.shared.body_path(id);
+        match self.shared.disk.remove(&path) {
+            // Durability: none is needed. If the file comes back, the next start finds no record
+            // that names it, and removes it.
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => self.report(path, &e),
+        }
+    }
+
+    fn report(&self, file: std::path::PathBuf, error: &io::Error) {
+        let what = What::Disk(error.to_string());
+        self.shared.report(Report {
+            what,
+            file,
+            offset: 0,
+            octets: 0,
+            set_aside: None,
+        });
+    }
+}
+
+/// Makes a free segment of zeros.
+pub(crate) fn make_free_segment<D: Disk>(shared: &Shared<D>) -> io::Result<()> {
+    let number = shared.core().log.next_number();
+    let folder = shared.segments_folder();
+    segment::make_free(&shared.disk, &folder, number, shared.options.segment_octets)?;
+    shared.core().log.free.push_back(number);
+    Ok(())
+}

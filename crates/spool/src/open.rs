@@ -1,0 +1,184 @@
+//! Opens a spool: lock, replay, a new segment to write to.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use postroad_clock::{Mono, UnixMs};
+use postroad_host::chance::Chance;
+use postroad_host::clock::Clock;
+use postroad_host::disk::Disk;
+use postroad_queue::{MessageState, QueueIdMaker};
+use postroad_reply::QueueId;
+use postroad_store::Pressure;
+
+use crate::committer::{Committer, Purpose};
+use crate::damage::Report;
+use crate::housekeeper::{Housekeeper, make_free_segment};
+use crate::leases::{Leases, Slot};
+use crate::options::Options;
+use crate::read;
+use crate::recycle::Copying;
+use crate::replay::{OpenError, replay};
+use crate::segment;
+use crate::shared::{Core, Log, Shared};
+use crate::spool::Spool;
+
+/// A spool that is ready.
+#[derive(Debug)]
+pub struct Opened<D: Disk> {
+    /// To be asked; clones ask the same spool.
+    pub spool: Spool<D>,
+    /// Makes things durable. Without a thread that runs it nothing gets answered.
+    pub committer: Committer<D>,
+    /// Makes room ahead of time, and takes what is not needed away.
+    pub housekeeper: Housekeeper<D>,
+    /// What the start has found that an operator needs to know.
+    pub reports: Vec<Report>,
+}
+
+impl<D: Disk> Spool<D> {
+    /// Opens the spool in `options.folder`, or makes one there.
+    ///
+    /// Epochs are drawn from `chance`: whoever can guess its numbers can send octets that look like
+    /// frames. `clock` says when a troubled disk is tried again.
+    pub fn open(
+        disk: D,
+        options: Options,
+        chance: Chance,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Opened<D>, OpenError> {
+        let options = options.bounded();
+        let lock = lock_folder(&disk, &options)?;
+        let replayed = replay(&disk, &options)?;
+        let own_last = replayed.last_id;
+        let core = Core {
+            index: replayed.index,
+            leases: Leases::default(),
+            log: Log {
+                segments: replayed.segments,
+                free: replayed.free,
+                next: replayed.next_number,
+            },
+            ids: QueueIdMaker::new(options.node, (own_last > 0).then_some(QueueId(own_last))),
+            last_id: replayed.last_id,
+        };
+        let shared = Arc::new(Shared::new(disk, options, lock, core));
+        let mut committer = Committer {
+            shared: Arc::clone(&shared),
+            clock,
+            chance,
+            current: None,
+            sealed: replayed.sealed,
+            next_batch: replayed.next_batch,
+            copying: Copying::default(),
+            grown: 0,
+            last_checkpoint: 0,
+            next_probe: Mono::ZERO,
+        };
+        committer.prepare_segments(&replayed.empty);
+        committer.end_leases_of_the_former_run();
+        Ok(Opened {
+            spool: Spool::new(Arc::clone(&shared)),
+            committer,
+            housekeeper: Housekeeper::new(shared),
+            reports: replayed.reports,
+        })
+    }
+}
+
+/// Makes the folders if they are missing, and takes the spool.
+fn lock_folder<D: Disk>(disk: &D, options: &Options) -> Result<D::Lock, OpenError> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |e| OpenError::Io(path, e)
+    };
+    let folder = &options.folder;
+    disk.create_dir_all(folder).map_err(at(folder))?;
+    let path = folder.join("lock");
+    let lock = disk.lock(&path).map_err(|e| match e.kind() {
+        io::ErrorKind::WouldBlock => OpenError::Locked(path.clone()),
+        _ => OpenError::Io(path.clone(), e),
+    })?;
+    for inner in [
+        options.segments_folder(),
+        options.bodies_folder(),
+        options.damage_folder(),
+    ] {
+        disk.create_dir_all(&inner).map_err(at(&inner))?;
+    }
+    // Durability: the folders' names are on disk before anything in them can be acknowledged.
+    disk.sync_dir(folder).map_err(at(folder))?;
+    if let Some(parent) = folder.parent().filter(|p| !p.as_os_str().is_empty()) {
+        disk.sync_dir(parent).map_err(at(parent))?;
+    }
+    Ok(lock)
+}
+
+impl<D: Disk> Committer<D> {
+    /// Begins a new segment: a start never writes behind what an earlier run may have left torn.
+    /// Where nothing can be written the spool is read-only, and tries again later.
+    fn prepare_segments(&mut self, empty: &[segment::SegmentNo]) {
+        if self.begin_segment(Purpose::Upkeep).is_err() {
+            self.go_read_only();
+            return;
+        }
+        // The new segment's header is on disk and says where the last one with frames ends, which
+        // is what the empty ones were needed for. Their room serves again.
+        let folder = self.shared.segments_folder();
+        for number in empty {
+            self.shared.core().log.segments.remove(number);
+            if segment::retire(&self.shared.disk, &folder, *number).is_ok() {
+                self.shared.core().log.free.push_back(*number);
+            }
+        }
+        let wanted = self.shared.options.reserve_segments + 1;
+        while self.shared.core().log.free.len() < wanted {
+            if make_free_segment(&self.shared).is_err() {
+                self.shared.set_pressure(Pressure::Full);
+                break;
+            }
+        }
+    }
+
+    /// Leases end with the process that gave them: what an operator said of a message while it was
+    /// leased takes effect now.
+    fn end_leases_of_the_former_run(&mut self) {
+        let waiting: Vec<QueueId> = {
+            let core = self.shared.core();
+            let waiting = core
+                .index
+                .after(None)
+                .filter(|(_, entry)| entry.is_waiting());
+            waiting.map(|(id, _)| id).collect()
+        };
+        for id in waiting {
+            let Some(stored) = read::locate(&self.shared, id).map(|located| located.read()) else {
+                continue;
+            };
+            match stored {
+                Ok(stored) => self.lease_until_ended(id, stored.envelope, stored.state),
+                Err(e) => drop(read::unreadable(&self.shared, id, e)),
+            }
+        }
+    }
+
+    /// Puts a lease back that has run out long ago: the first claim ends it, durably.
+    fn lease_until_ended(
+        &mut self,
+        id: QueueId,
+        envelope: Arc<postroad_queue::Envelope>,
+        state: MessageState,
+    ) {
+        let mut core = self.shared.core();
+        let token = core.leases.next_token();
+        core.index.set_leased(id, Some(token));
+        let slot = Slot {
+            token,
+            until: UnixMs(0),
+            envelope,
+            state,
+        };
+        let _ = core.leases.begin(id, slot);
+    }
+}

@@ -1,0 +1,260 @@
+//! Reads messages back from disk, and believes nothing that doesn't verify.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use crc32c::crc32c_append;
+use postroad_host::disk::{Disk, DiskFile, Open};
+use postroad_queue::{Envelope, MessageState, record};
+use postroad_reply::QueueId;
+use postroad_store::Trouble;
+
+use crate::damage::{self, Report, What};
+use crate::frame::{BLOCK, BodyPlace, FRAME_HEADER, FrameHeader, PlacedPart, Sought, seek_part};
+use crate::index::{Entry, Place};
+use crate::segment::{self, Segment};
+use crate::shared::Shared;
+
+/// How much is read at first where only a head is wanted.
+const FIRST_READ: usize = 4096;
+
+/// Why a message can't be read.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// What is there is not what was written.
+    Damaged(Place),
+    /// Its body file is missing, cut or changed.
+    Body,
+    /// The disk said so.
+    Io(io::Error),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(e: io::Error) -> ReadError {
+        ReadError::Io(e)
+    }
+}
+
+/// Where a message's frames are, with their segments pinned.
+#[derive(Debug)]
+pub(crate) struct Located<F> {
+    pub(crate) id: QueueId,
+    base: (Place, Arc<Segment<F>>),
+    change: Option<(Place, Arc<Segment<F>>)>,
+}
+
+/// A message as it is on disk, without its body.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) base: PlacedPart,
+    pub(crate) state_octets: Vec<u8>,
+    pub(crate) envelope: Arc<Envelope>,
+    pub(crate) state: MessageState,
+}
+
+/// Finds a message; none if there is none, or a segment of its is gone.
+pub(crate) fn locate<D: Disk>(shared: &Shared<D>, id: QueueId) -> Option<Located<D::File>> {
+    let core = shared.core();
+    let entry: &Entry = core.index.get(id)?;
+    let pin = |place: Place| Some((place, Arc::clone(core.log.segments.get(&place.segment)?)));
+    Some(Located {
+        id,
+        base: pin(entry.base.place)?,
+        change: match entry.change() {
+            Some(change) => Some(pin(change.place)?),
+            None => None,
+        },
+    })
+}
+
+impl<F: DiskFile> Located<F> {
+    /// Reads envelope and state.
+    pub(crate) fn read(&self) -> Result<Stored, ReadError> {
+        let (place, segment) = &self.base;
+        let damaged = |_| ReadError::Damaged(*place);
+        let base = self.read_head()?;
+        let (envelope, _) = record::decode_envelope(&base.part.envelope).map_err(damaged)?;
+        let (state_octets, place) = match &self.change {
+            Some((place, segment)) => (seek(segment, *place, self.id)?.part.state, *place),
+            None => (base.part.state.clone(), *place),
+        };
+        let _ = segment;
+        let state = record::decode_state(&state_octets).map_err(|_| ReadError::Damaged(place))?;
+        if state.lives.len() != envelope.recipients.len() {
+            return Err(ReadError::Damaged(place));
+        }
+        Ok(Stored {
+            base,
+            state_octets,
+            envelope: Arc::new(envelope),
+            state,
+        })
+    }
+
+    /// Reads the head of the base frame.
+    pub(crate) fn read_head(&self) -> Result<PlacedPart, ReadError> {
+        seek(&self.base.1, self.base.0, self.id)
+    }
+
+    /// Reads an inline body.
+    pub(crate) fn read_inline(&self, head: &PlacedPart) -> Result<Bytes, ReadError> {
+        let (place, segment) = &self.base;
+        let octets = read_frame(segment, *place)?;
+        let end = usize::try_from(head.part.body_len)
+            .ok()
+            .and_then(|len| head.body_at.checked_add(len));
+        match end {
+            Some(end) if end <= octets.len() => Ok(octets.slice(head.body_at..end)),
+            _ => Err(ReadError::Damaged(*place)),
+        }
+    }
+}
+
+/// Reads octets of a body file, whole blocks around what is wanted, and checks them.
+pub(crate) fn read_body_file<D: Disk>(
+    shared: &Shared<D>,
+    head: &PlacedPart,
+    offset: u64,
+    most: usize,
+) -> Result<Bytes, ReadError> {
+    let BodyPlace::File(blocks) = &head.part.body else {
+        return Err(ReadError::Body);
+    };
+    let len = head.part.body_len;
+    let end = offset.saturating_add(most as u64).min(len);
+    if offset >= end {
+        return Ok(Bytes::new());
+    }
+    let file = shared
+        .disk
+        .open(&shared.body_path(head.part.id), Open::Read)?;
+    let block = BLOCK as u64;
+    let start = offset - offset % block;
+    let stop = end.next_multiple_of(block).min(len);
+    let mut octets = vec![0; usize::try_from(stop - start).map_err(|_| ReadError::Body)?];
+    match file.read_exact_at(&mut octets, start) {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Err(ReadError::Body),
+        Err(e) => return Err(e.into()),
+    }
+    let first = usize::try_from(start / block).map_err(|_| ReadError::Body)?;
+    for (i, octets) in octets.chunks(BLOCK).enumerate() {
+        if blocks.get(first + i) != Some(&crc32c_append(0, octets)) {
+            return Err(ReadError::Body);
+        }
+    }
+    // Both are within `octets`, whose length is a usize.
+    let (from, to) = ((offset - start) as usize, (end - start) as usize);
+    Ok(Bytes::from(octets).slice(from..to))
+}
+
+/// Reads the part about a message of the frame at a place, not the bodies in the frame.
+fn seek<F: DiskFile>(
+    segment: &Segment<F>,
+    place: Place,
+    id: QueueId,
+) -> Result<PlacedPart, ReadError> {
+    let mut want = FIRST_READ;
+    let mut octets = Vec::new();
+    loop {
+        let cut = read_into(&mut octets, segment, place, want)?;
+        match seek_part(&octets, segment.epoch, u64::from(place.offset), id) {
+            Sought::Found(part) => return Ok(part),
+            Sought::Need(more) if more > want && !cut => want = more,
+            Sought::Need(_) | Sought::Damaged => return Err(ReadError::Damaged(place)),
+        }
+    }
+}
+
+/// Reads a whole frame and checks it.
+fn read_frame<F: DiskFile>(segment: &Segment<F>, place: Place) -> Result<Bytes, ReadError> {
+    let offset = u64::from(place.offset);
+    let mut octets = Vec::new();
+    read_into(&mut octets, segment, place, FRAME_HEADER)?;
+    let header =
+        FrameHeader::decode(&octets, segment.epoch, offset).ok_or(ReadError::Damaged(place))?;
+    let len = FRAME_HEADER + header.payload_len as usize;
+    read_into(&mut octets, segment, place, len)?;
+    let payload = octets.get(FRAME_HEADER..).unwrap_or_default();
+    if !header.verifies(payload, segment.epoch, offset) {
+        return Err(ReadError::Damaged(place));
+    }
+    Ok(Bytes::from(octets))
+}
+
+/// Reads on until `octets` has `want` from the place on. True if the segment ends before.
+fn read_into<F: DiskFile>(
+    octets: &mut Vec<u8>,
+    segment: &Segment<F>,
+    place: Place,
+    want: usize,
+) -> Result<bool, ReadError> {
+    let mut at = octets.len();
+    octets.resize(want.max(at), 0);
+    while at < octets.len() {
+        let offset = u64::from(place.offset) + at as u64;
+        match segment.file.read_at(&mut octets[at..], offset) {
+            Ok(0) => break,
+            Ok(n) => at += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    let cut = at < octets.len();
+    octets.truncate(at);
+    Ok(cut)
+}
+
+/// Sets aside and reports what can't be read, keeps the message from being claimed again, and
+/// says what to answer.
+pub(crate) fn unreadable<D: Disk>(shared: &Shared<D>, id: QueueId, error: ReadError) -> Trouble {
+    let (what, file, place) = match error {
+        ReadError::Io(e) => return Trouble::Failed(e.to_string()),
+        ReadError::Body => (What::Body(id), shared.body_path(id), None),
+        ReadError::Damaged(place) => {
+            let folder = shared.segments_folder();
+            (
+                What::Message(id),
+                segment::log_path(&folder, place.segment),
+                Some(place),
+            )
+        }
+    };
+    let copied = place.and_then(|place| {
+        let (len, segment) = {
+            let core = shared.core();
+            let entry = core.index.get(id)?;
+            let held = entry
+                .change()
+                .filter(|c| c.place == place)
+                .unwrap_or(entry.base);
+            (held.len, Arc::clone(core.log.segments.get(&place.segment)?))
+        };
+        let at = u64::from(place.offset);
+        let folder = shared.damage_folder();
+        let end = at + u64::from(len);
+        let (path, _) = damage::set_aside(&shared.disk, &folder, &segment, at, end).ok()?;
+        Some((at, u64::from(len), path))
+    });
+    let first = {
+        let mut core = shared.core();
+        let first = core.index.get(id).is_some_and(|entry| !entry.is_damaged());
+        core.index.set_damaged(id);
+        first
+    };
+    if first {
+        let (offset, octets, set_aside) = match copied {
+            Some((at, len, path)) => (at, len, Some(path)),
+            None => (place.map_or(0, |p| u64::from(p.offset)), 0, None),
+        };
+        shared.report(Report {
+            what,
+            file,
+            offset,
+            octets,
+            set_aside,
+        });
+    }
+    Trouble::Damaged(id)
+}

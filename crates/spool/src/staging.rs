@@ -1,0 +1,270 @@
+//! Messages on their way in: in memory while they are small and there is room, else in a file.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use crc32c::crc32c_append;
+use postroad_clock::UnixMs;
+use postroad_host::disk::{Disk, DiskFile, Open};
+use postroad_host::tasks;
+use postroad_queue::Envelope;
+use postroad_reply::QueueId;
+use postroad_store::{Leased, Staged, Trouble};
+use tokio::sync::oneshot;
+
+use crate::frame::BLOCK;
+use crate::line::{self, Accept, Request};
+use crate::shared::Shared;
+use crate::trouble;
+
+/// Octets of bodies that may be in memory.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    left: AtomicUsize,
+}
+
+impl Budget {
+    pub(crate) fn new(octets: usize) -> Arc<Budget> {
+        Arc::new(Budget {
+            left: AtomicUsize::new(octets),
+        })
+    }
+
+    fn take(self: &Arc<Budget>, octets: usize, grant: &mut Grant) -> bool {
+        let taken = self
+            .left
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(octets)
+            });
+        grant.octets += if taken.is_ok() { octets } else { 0 };
+        taken.is_ok()
+    }
+}
+
+/// A share of the budget; given back when it is dropped.
+#[derive(Debug)]
+struct Grant {
+    budget: Arc<Budget>,
+    octets: usize,
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        self.budget.left.fetch_add(self.octets, Ordering::Relaxed);
+    }
+}
+
+/// A body in memory. Its share of the budget is free when the last slice of it is gone.
+struct Fresh {
+    octets: Bytes,
+    _grant: Grant,
+}
+
+impl AsRef<[u8]> for Fresh {
+    fn as_ref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+/// A body that is complete.
+#[derive(Debug, Clone)]
+pub(crate) enum StagedBody {
+    /// In memory.
+    Memory(Bytes),
+    /// In a file of its own, whose octets are on disk (its name needs the folder's sync yet).
+    File { len: u64, blocks: Vec<u32> },
+}
+
+/// A message on its way into the spool.
+#[derive(Debug)]
+pub struct SpoolStaged<D: Disk> {
+    shared: Arc<Shared<D>>,
+    id: QueueId,
+    grant: Grant,
+    /// What came and is in no file yet.
+    buffer: BytesMut,
+    file: Option<BodyFile<D::File>>,
+    /// A write has failed: nothing more can come of it.
+    failed: bool,
+}
+
+/// A body file being written. While a job writes it, it is with the job.
+#[derive(Debug)]
+struct BodyFile<F> {
+    file: Arc<F>,
+    written: u64,
+    blocks: Vec<u32>,
+}
+
+impl<D: Disk> SpoolStaged<D> {
+    pub(crate) fn new(shared: Arc<Shared<D>>, id: QueueId) -> SpoolStaged<D> {
+        let budget = Arc::clone(&shared.budget);
+        SpoolStaged {
+            shared,
+            id,
+            grant: Grant { budget, octets: 0 },
+            buffer: BytesMut::new(),
+            file: None,
+            failed: false,
+        }
+    }
+
+    /// Whether `more` octets may join those in memory. A session that holds part of a body never
+    /// waits for others to give memory back: what doesn't fit goes to disk.
+    fn fits(&mut self, more: usize) -> bool {
+        let len = self.buffer.len() + more;
+        let budget = Arc::clone(&self.grant.budget);
+        self.file.is_none()
+            && len <= self.shared.options.body_file_threshold
+            && budget.take(more, &mut self.grant)
+    }
+
+    /// Moves whole blocks, or with `all` all that is in memory, to the body file.
+    async fn spill(&mut self, all: bool) -> Result<(), Trouble> {
+        let whole = self.buffer.len() - self.buffer.len() % BLOCK;
+        let octets = self
+            .buffer
+            .split_to(if all { self.buffer.len() } else { whole })
+            .freeze();
+        let shared = Arc::clone(&self.shared);
+        let (id, file) = (
+            self.id,
+            self.file.as_ref().map(|f| (Arc::clone(&f.file), f.written)),
+        );
+        let sync = all;
+        let job = move || -> std::io::Result<(Arc<D::File>, Vec<u32>, u64)> {
+            let (file, at) = match file {
+                Some(open) => open,
+                None => {
+                    let path = shared.body_path(id);
+                    (Arc::new(shared.disk.open(&path, Open::CreateNew)?), 0)
+                }
+            };
+            file.write_all_at(&octets, at)?;
+            if sync {
+                // Durability: the body's octets are on disk before the frame that names them is
+                // written. Syncs of several bodies run side by side, off the committer.
+                file.sync_data()?;
+            }
+            let blocks = octets
+                .chunks(BLOCK)
+                .map(|block| crc32c_append(0, block))
+                .collect();
+            Ok((file, blocks, octets.len() as u64))
+        };
+        // Until the job has said that all is well.
+        self.failed = true;
+        let (file, blocks, len) = tasks::blocking(job).await.map_err(|e| trouble::of(&e))?;
+        self.failed = false;
+        let body = self.file.get_or_insert_with(|| BodyFile {
+            file,
+            written: 0,
+            blocks: Vec::new(),
+        });
+        body.written += len;
+        body.blocks.extend(blocks);
+        Ok(())
+    }
+
+    /// Ends the body, on disk if it is in a file. The file is the caller's from then on.
+    pub(crate) async fn finish(&mut self) -> Result<StagedBody, Trouble> {
+        if self.failed {
+            return Err(Trouble::Failed(
+                "an earlier write of this body failed".into(),
+            ));
+        }
+        if self.file.is_some() {
+            self.spill(true).await?;
+        }
+        Ok(match self.file.as_mut() {
+            Some(body) => StagedBody::File {
+                len: body.written,
+                blocks: mem::take(&mut body.blocks),
+            },
+            None => {
+                let octets = mem::take(&mut self.buffer).freeze();
+                let empty = Grant {
+                    budget: Arc::clone(&self.grant.budget),
+                    octets: 0,
+                };
+                let grant = mem::replace(&mut self.grant, empty);
+                StagedBody::Memory(Bytes::from_owner(Fresh {
+                    octets,
+                    _grant: grant,
+                }))
+            }
+        })
+    }
+
+    /// The body file, if there is one, belongs to a record now and stays.
+    pub(crate) fn hand_over(mut self) {
+        self.file = None;
+        self.failed = false;
+    }
+
+    /// Takes the next received octets.
+    pub(crate) async fn take(&mut self, octets: Bytes) -> Result<(), Trouble> {
+        if self.failed {
+            return Err(Trouble::Failed(
+                "an earlier write of this body failed".into(),
+            ));
+        }
+        let fits = self.fits(octets.len());
+        self.buffer.extend_from_slice(&octets);
+        // What is smaller than this stays in memory even without a share of the budget: a file
+        // would cost more than it saves, and sessions are bounded.
+        let small = BLOCK.min(self.shared.options.body_file_threshold);
+        let spills = match self.file {
+            None => !fits && self.buffer.len() > small,
+            Some(_) => self.buffer.len() >= BLOCK,
+        };
+        if spills {
+            self.spill(false).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<D: Disk> Drop for SpoolStaged<D> {
+    /// Rolls back: a body file that no record will name is removed.
+    fn drop(&mut self) {
+        if self.file.is_some() || self.failed {
+            self.shared.chores.remove_body(self.id);
+        }
+    }
+}
+
+impl<D: Disk> Staged for SpoolStaged<D> {
+    fn queue_id(&self) -> QueueId {
+        self.id
+    }
+
+    async fn append(&mut self, octets: Bytes) -> Result<(), Trouble> {
+        self.take(octets).await
+    }
+
+    async fn commit_durably(
+        mut self,
+        envelope: Arc<Envelope>,
+        until: UnixMs,
+    ) -> Result<Leased, Trouble> {
+        let body = self.finish().await?;
+        let permit = self.shared.line.room().await?;
+        let (answer, answered) = oneshot::channel();
+        let id = self.id;
+        let shared = Arc::clone(&self.shared);
+        // From here on the committer removes the body file if it refuses the message.
+        self.hand_over();
+        let accept = Accept {
+            id,
+            envelope,
+            body,
+            until,
+            answer,
+        };
+        shared.line.join(Request::Accept(accept), permit);
+        answered.await.map_err(|_| line::closed())?
+    }
+}
