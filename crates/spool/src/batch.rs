@@ -121,7 +121,10 @@ impl Prepared {
 impl Batch {
     /// An empty batch, to be written at `start` of the current segment.
     pub(crate) fn at(start: u64) -> Batch {
-        Batch { start, ..Batch::default() }
+        Batch {
+            start,
+            ..Batch::default()
+        }
     }
 
     /// Whether there is nothing in it, not even somebody to answer.
@@ -251,7 +254,7 @@ impl<F> Core<F> {
     fn lease(&mut self, id: QueueId, new: NewLease) -> Leased {
         let token = self.leases.next_token();
         self.index.set_leased(id, Some(token));
-        let leased = Leased {
+        Leased {
             lives: new.state.lives.clone(),
             redirect: new.state.redirect.clone(),
             envelope: Arc::clone(&new.envelope),
@@ -265,8 +268,7 @@ impl<F> Core<F> {
                     state: new.state,
                 },
             ),
-        };
-        leased
+        }
     }
 }
 

@@ -76,11 +76,11 @@ impl Leases {
         Some(slot)
     }
 
-    /// The messages whose leases have run out at `now`.
-    pub(crate) fn run_out(&self, now: UnixMs) -> Vec<QueueId> {
+    /// The messages whose leases have run out at `now`, and those leases' tokens.
+    pub(crate) fn run_out(&self, now: UnixMs) -> Vec<(QueueId, u64)> {
         self.ends
             .range(..=(now, QueueId(u64::MAX)))
-            .map(|(_, id)| *id)
+            .filter_map(|(_, id)| Some((*id, self.slots.get(id)?.token)))
             .collect()
     }
 }

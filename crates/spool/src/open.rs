@@ -153,17 +153,34 @@ impl<D: Disk> Committer<D> {
             waiting.map(|(id, _)| id).collect()
         };
         for id in waiting {
-            let Some(stored) = read::locate(&self.shared, id).map(|located| located.read()) else {
-                continue;
-            };
-            match stored {
-                Ok(stored) => self.lease_until_ended(id, stored.envelope, stored.state),
-                Err(e) => drop(read::unreadable(&self.shared, id, e)),
+            match read::locate(&self.shared, id).map(|located| located.read()) {
+                Some(Ok(stored)) => self.lease_until_ended(id, stored.envelope, stored.state),
+                Some(Err(e)) => drop(read::unreadable(&self.shared, id, e)),
+                None => {}
             }
         }
+        let mut batch = self.new_batch();
+        let run_out = self.shared.core().leases.run_out(UnixMs(0));
+        for (id, token) in run_out {
+            // What can't be written now is ended by the first claim.
+            let Ok(prepared) = self.prepare_end_of_lease(id, token, &batch) else {
+                continue;
+            };
+            if prepared.frame_len() > self.room(&batch) {
+                self.flush(batch);
+                batch = self.new_batch();
+                if self.roll(Purpose::Upkeep).is_err() {
+                    break;
+                }
+                batch = self.new_batch();
+            }
+            // It stands on no other message, so what was prepared before a flush still holds.
+            self.push(&mut batch, prepared, None);
+        }
+        self.flush(batch);
     }
 
-    /// Puts a lease back that has run out long ago: the first claim ends it, durably.
+    /// Gives a message a lease that has run out long ago, so that its end can be recorded.
     fn lease_until_ended(
         &mut self,
         id: QueueId,

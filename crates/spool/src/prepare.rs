@@ -72,22 +72,27 @@ impl<D: Disk> Committer<D> {
         batch: &Batch,
     ) -> Result<Prepared, Trouble> {
         let (envelope, mut state) = self.newest(id, batch)?.ok_or(Trouble::Unknown(id))?;
-        let leased = self
-            .shared
-            .core()
-            .index
-            .get(id)
-            .is_some_and(|entry| entry.is_leased());
+        let leased = {
+            let core = self.shared.core();
+            // While a claim still reads the message, the lease is marked but has no slot yet.
+            let until = core
+                .leases
+                .get(id)
+                .map_or(UnixMs(u64::MAX), |slot| slot.until);
+            core.index.get(id).is_some_and(|entry| entry.is_leased()) && until > now
+        };
         if leased {
             state.amend_leased(amendment.clone(), now);
-        } else {
-            state.end_lease();
-            state.amend(amendment.clone(), now);
+            return Ok(change(id, envelope, state, Reply::Done));
         }
-        Ok(change(id, envelope, state, Reply::Done))
+        state.end_lease();
+        state.amend(amendment.clone(), now);
+        let mut prepared = change(id, envelope, state, Reply::Done);
+        prepared.effects.push(Effect::EndLease { id });
+        Ok(prepared)
     }
 
-    fn prepare_end_of_lease(
+    pub(crate) fn prepare_end_of_lease(
         &self,
         id: QueueId,
         token: u64,

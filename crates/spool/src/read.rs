@@ -14,7 +14,7 @@ use crate::damage::{self, Report, What};
 use crate::frame::{BLOCK, BodyPlace, FRAME_HEADER, FrameHeader, PlacedPart, Sought, seek_part};
 use crate::index::{Entry, Place};
 use crate::segment::{self, Segment};
-use crate::shared::Shared;
+use crate::shared::{Core, Shared};
 
 /// How much is read at first where only a head is wanted.
 const FIRST_READ: usize = 4096;
@@ -55,7 +55,11 @@ pub(crate) struct Stored {
 
 /// Finds a message; none if there is none, or a segment of its is gone.
 pub(crate) fn locate<D: Disk>(shared: &Shared<D>, id: QueueId) -> Option<Located<D::File>> {
-    let core = shared.core();
+    locate_in(&shared.core(), id)
+}
+
+/// Finds a message.
+pub(crate) fn locate_in<F>(core: &Core<F>, id: QueueId) -> Option<Located<F>> {
     let entry: &Entry = core.index.get(id)?;
     let pin = |place: Place| Some((place, Arc::clone(core.log.segments.get(&place.segment)?)));
     Some(Located {
@@ -66,6 +70,16 @@ pub(crate) fn locate<D: Disk>(shared: &Shared<D>, id: QueueId) -> Option<Located
             None => None,
         },
     })
+}
+
+impl<F> Located<F> {
+    /// Whether the message is still where it was found: if not, what was read may be old.
+    pub(crate) fn is_current(&self, core: &Core<F>) -> bool {
+        core.index.get(self.id).is_some_and(|entry| {
+            entry.base.place == self.base.0
+                && entry.change().map(|c| c.place) == self.change.as_ref().map(|c| c.0)
+        })
+    }
 }
 
 impl<F: DiskFile> Located<F> {

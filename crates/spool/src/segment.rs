@@ -235,3 +235,12 @@ pub(crate) fn retire<D: Disk>(disk: &D, folder: &Path, number: SegmentNo) -> io:
     // older one's frames would come back without the `done` frames that end them.
     disk.sync_dir(folder)
 }
+
+/// The epoch a free file had when it was last used, for a fault put in on purpose.
+#[cfg(feature = "planted")]
+pub(crate) fn epoch_of_free<D: Disk>(disk: &D, folder: &Path, free: SegmentNo) -> Option<u64> {
+    let file = disk.open(&free_path(folder, free), Open::Read).ok()?;
+    SegmentHeader::read(&file)
+        .ok()
+        .map(|(header, _)| header.epoch)
+}

@@ -1,6 +1,6 @@
 //! The asking side: what sessions, scheduler and operators call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use crate::frame::BodyPlace;
 use crate::leases::Slot;
 use crate::line::{self, Answer, Request, Settle};
 use crate::read::{self, Located, ReadError, Stored};
-use crate::shared::Shared;
+use crate::shared::{Core, Shared};
 use crate::staging::SpoolStaged;
 
 /// The queue on the local disk. Clones ask the same spool.
@@ -87,8 +87,7 @@ impl<D: Disk> Spool<D> {
         let mut waiting = Vec::new();
         {
             let mut core = self.shared.core();
-            for id in core.leases.run_out(now) {
-                let token = core.leases.get(id).map_or(0, |slot| slot.token);
+            for (id, token) in core.leases.run_out(now) {
                 if core.index.get(id).is_some_and(|entry| entry.is_waiting()) {
                     waiting.push((id, token));
                 } else {
@@ -104,46 +103,43 @@ impl<D: Disk> Spool<D> {
         Ok(())
     }
 
-    /// Leases a message that was chosen, if it still may be.
-    fn lease(&self, id: QueueId, stored: Stored, claim: &Claim) -> Option<Leased> {
-        let mut core = self.shared.core();
-        let entry = core.index.get(id)?;
-        let due = core
-            .index
-            .key(entry)
-            .due
-            .is_some_and(|(due, _)| due <= claim.now);
-        if entry.is_leased() || entry.is_damaged() || !due {
-            return None;
-        }
-        let token = core.leases.next_token();
-        core.index.set_leased(id, Some(token));
-        let slot = Slot {
-            token,
-            until: claim.until,
-            envelope: Arc::clone(&stored.envelope),
-            state: stored.state.clone(),
-        };
-        Some(Leased {
-            lease: core.leases.begin(id, slot),
-            envelope: stored.envelope,
-            lives: stored.state.lives,
-            redirect: stored.state.redirect,
-            fresh: None,
-        })
-    }
-
-    async fn read_all(
-        &self,
-        located: Vec<Located<D::File>>,
-    ) -> Vec<(QueueId, Result<Stored, ReadError>)> {
+    /// Reads messages as they are now.
+    async fn read_all(&self, ids: Vec<QueueId>) -> Vec<(QueueId, Result<Read<D>, ReadError>)> {
+        let shared = Arc::clone(&self.shared);
         tasks::blocking(move || {
-            located
-                .into_iter()
-                .map(|located| (located.id, located.read()))
+            ids.into_iter()
+                .filter_map(|id| Some((id, read::locate(&shared, id)?)))
+                .map(|(id, located)| (id, located.read().map(|stored| (located, stored))))
                 .collect()
         })
         .await
+    }
+
+    /// Reads the envelopes and states of messages that are marked as leased, and makes the leases
+    /// whole. What was changed while it was read is read again.
+    async fn begin_leases(&self, mut marked: Marked<D>, until: UnixMs) -> Vec<Leased> {
+        let mut leased = Vec::new();
+        while !marked.tokens.is_empty() {
+            for (id, read) in self.read_all(marked.tokens.keys().copied().collect()).await {
+                match read {
+                    Ok((located, stored)) => {
+                        let mut core = self.shared.core();
+                        if located.is_current(&core)
+                            && let Some(token) = marked.tokens.remove(&id)
+                        {
+                            leased.push(begin_lease(&mut core, id, token, until, stored));
+                        }
+                    }
+                    Err(e) => {
+                        marked.give_back(id);
+                        drop(read::unreadable(&self.shared, id, e));
+                    }
+                }
+            }
+            // What is not in the queue any more was not read either.
+            marked.forget_gone();
+        }
+        leased
     }
 
     /// Stages a notice as any message is staged, so that a large one goes to a file.
@@ -179,22 +175,25 @@ impl<D: Disk> QueueStore for Spool<D> {
         self.writable()?;
         self.end_run_out(claim.now).await?;
         let skip: BTreeSet<&str> = claim.skip.iter().map(|route| &*route.0).collect();
-        let ids = {
-            let core = self.shared.core();
-            core.index
-                .due(claim.now, claim.most, claim.per_route, &skip)
+        let mut marked = Marked {
+            shared: Arc::clone(&self.shared),
+            tokens: BTreeMap::new(),
         };
-        let located = ids
-            .iter()
-            .filter_map(|id| read::locate(&self.shared, *id))
-            .collect();
-        let mut leased = Vec::new();
-        for (id, stored) in self.read_all(located).await {
-            match stored {
-                Ok(stored) => leased.extend(self.lease(id, stored, &claim)),
-                Err(e) => drop(read::unreadable(&self.shared, id, e)),
+        let order = {
+            let mut core = self.shared.core();
+            let ids = core
+                .index
+                .due(claim.now, claim.most, claim.per_route, &skip);
+            for id in &ids {
+                // Marked at once, so that no other claim chooses it while its envelope is read.
+                let token = core.leases.next_token();
+                core.index.set_leased(*id, Some(token));
+                marked.tokens.insert(*id, token);
             }
-        }
+            ids
+        };
+        let mut leased = self.begin_leases(marked, claim.until).await;
+        leased.sort_by_key(|leased| order.iter().position(|id| *id == leased.lease.id));
         Ok(leased)
     }
 
@@ -253,13 +252,14 @@ impl<D: Disk> QueueStore for Spool<D> {
     }
 
     async fn renew(&self, lease: &mut Lease, until: UnixMs) -> Result<(), Trouble> {
-        let located = {
+        let mut marked = Marked {
+            shared: Arc::clone(&self.shared),
+            tokens: BTreeMap::new(),
+        };
+        {
             let mut core = self.shared.core();
-            let ours = core
-                .index
-                .get(lease.id)
-                .is_some_and(|e| e.token == lease.token);
-            if !ours {
+            let entry = core.index.get(lease.id);
+            if entry.is_none_or(|entry| entry.token != lease.token) {
                 return Err(Trouble::LeaseLost);
             }
             if core.leases.get(lease.id).is_some() {
@@ -267,32 +267,12 @@ impl<D: Disk> QueueStore for Spool<D> {
                 lease.until = until;
                 return Ok(());
             }
-            drop(core);
-            read::locate(&self.shared, lease.id).ok_or(Trouble::LeaseLost)?
-        };
-        // It had run out, and nobody has taken the message since.
-        for (id, stored) in self.read_all(vec![located]).await {
-            let stored = stored.map_err(|e| read::unreadable(&self.shared, id, e))?;
-            let mut core = self.shared.core();
-            let free = core
-                .index
-                .get(id)
-                .is_some_and(|e| e.token == lease.token && !e.is_leased());
-            if !free {
-                return Err(Trouble::LeaseLost);
-            }
-            core.index.set_leased(id, Some(lease.token));
-            let (token, envelope, state) = (lease.token, stored.envelope, stored.state);
-            *lease = core.leases.begin(
-                id,
-                Slot {
-                    token,
-                    until,
-                    envelope,
-                    state,
-                },
-            );
+            // It had run out, and nobody has taken the message since.
+            core.index.set_leased(lease.id, Some(lease.token));
+            marked.tokens.insert(lease.id, lease.token);
         }
+        let renewed = self.begin_leases(marked, until).await.pop();
+        *lease = renewed.ok_or(Trouble::LeaseLost)?.lease;
         Ok(())
     }
 
@@ -336,16 +316,15 @@ impl<D: Disk> QueueStore for Spool<D> {
                 .map(|(id, _)| id)
                 .collect()
         };
-        let located = ids
-            .iter()
-            .filter_map(|id| read::locate(&self.shared, *id))
-            .collect();
         let mut entries = Vec::new();
-        for (id, stored) in self.read_all(located).await {
+        for (id, stored) in self.read_all(ids).await {
             match stored {
-                Ok(Stored {
-                    envelope, state, ..
-                }) => entries.push(Entry {
+                Ok((
+                    _,
+                    Stored {
+                        envelope, state, ..
+                    },
+                )) => entries.push(Entry {
                     id,
                     envelope,
                     lives: state.lives,
@@ -363,5 +342,60 @@ impl<D: Disk> QueueStore for Spool<D> {
 
     fn pressure(&self) -> Pressure {
         self.shared.pressure()
+    }
+}
+
+/// A message that was read, and where.
+type Read<D> = (Located<<D as Disk>::File>, Stored);
+
+/// Messages marked as leased whose leases are not whole yet. Dropped, they are free again.
+struct Marked<D: Disk> {
+    shared: Arc<Shared<D>>,
+    tokens: BTreeMap<QueueId, u64>,
+}
+
+impl<D: Disk> Marked<D> {
+    fn give_back(&mut self, id: QueueId) {
+        if let Some(token) = self.tokens.remove(&id) {
+            let mut core = self.shared.core();
+            if core.index.get(id).is_some_and(|entry| entry.token == token) {
+                core.index.set_leased(id, None);
+            }
+        }
+    }
+
+    fn forget_gone(&mut self) {
+        let core = self.shared.core();
+        self.tokens.retain(|id, _| core.index.get(*id).is_some());
+    }
+}
+
+impl<D: Disk> Drop for Marked<D> {
+    fn drop(&mut self) {
+        while let Some(id) = self.tokens.keys().next().copied() {
+            self.give_back(id);
+        }
+    }
+}
+
+fn begin_lease<F>(
+    core: &mut Core<F>,
+    id: QueueId,
+    token: u64,
+    until: UnixMs,
+    stored: Stored,
+) -> Leased {
+    let slot = Slot {
+        token,
+        until,
+        envelope: Arc::clone(&stored.envelope),
+        state: stored.state.clone(),
+    };
+    Leased {
+        lease: core.leases.begin(id, slot),
+        envelope: stored.envelope,
+        lives: stored.state.lives,
+        redirect: stored.state.redirect,
+        fresh: None,
     }
 }
