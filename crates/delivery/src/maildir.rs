@@ -8,7 +8,7 @@
 //! received, with their edits. Lines end with CRLF, as they came: the message in the mailbox is the
 //! message that was sent, byte for byte.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +32,7 @@ pub struct Maildirs<D: Disk> {
     disk: D,
     root: PathBuf,
     /// The folders known to be durable with all that is above them.
-    durable: Arc<Mutex<HashSet<PathBuf>>>,
+    durable: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 /// What a delivery is called: the same in every attempt of the same recipient of the same message.
@@ -215,7 +215,7 @@ impl<D: Disk> Maildirs<D> {
         Ok(made)
     }
 
-    fn remembered(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+    fn remembered(&self) -> std::sync::MutexGuard<'_, BTreeSet<PathBuf>> {
         // A set is in order after every call, whatever happened to its caller.
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,10 @@
 //! Maildirs on a real file system: what a reader sees, and what a second attempt does.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "they look at the files as a reader does"
+)]
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

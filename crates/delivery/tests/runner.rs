@@ -1,5 +1,10 @@
 //! From a leased message to a settled one.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "they look at the files as a reader does"
+)]
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

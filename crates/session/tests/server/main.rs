@@ -1,6 +1,10 @@
 //! The server's half of a session, by what it says to what it hears.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "they make receipts and read the golden file"
+)]
 
 mod abuse;
 mod driver;
