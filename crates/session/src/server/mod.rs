@@ -230,6 +230,8 @@ impl ServerSession {
     /// Takes one step; false if input or an answer is needed first.
     fn step(&mut self, input: &mut Bytes, now: Mono) -> bool {
         let desk = &mut self.desk;
+        // A step that leaves the input as it was and has nothing to tell does nothing.
+        let before = (input.len(), desk.events.len());
         match core::mem::replace(&mut self.state, State::Ended) {
             State::Turned(turned) => match desk.next_line(input, now) {
                 Some(line) => self.state = turned.take_line(line, desk),
@@ -241,19 +243,16 @@ impl ServerSession {
             },
             State::Collecting(run) => self.state = run.collect(input, now, desk),
             State::Data(receiving) => {
-                let had = input.len();
                 self.state = receiving.read(input, now, desk);
-                return input.len() < had;
+                return before != (input.len(), desk.events.len());
             }
             State::Chunk(chunk) => {
-                let had = input.len();
                 self.state = chunk.read(input, now, desk);
-                return input.len() < had || !matches!(self.state, State::Chunk(_));
+                return before != (input.len(), desk.events.len());
             }
             State::Skipping(skipping) => {
-                let had = input.len();
                 self.state = skipping.read(input, now, desk);
-                return input.len() < had || !matches!(self.state, State::Skipping(_));
+                return before != (input.len(), desk.events.len());
             }
             state @ (State::Asking(_) | State::Ended) => return self.stay(state),
         }
