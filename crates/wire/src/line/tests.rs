@@ -155,6 +155,16 @@ fn control_octets_make_a_line_unreadable() {
 }
 
 #[test]
+fn too_long_before_a_bare_lf_is_too_long_whatever_the_pieces() {
+    for (length, why) in [(19, Unreadable::BareLf), (20, Unreadable::TooLong)] {
+        let line = [&b"x".repeat(length)[..], b"\nx\r\n"].concat();
+        for pieces in [line.len(), 1, length] {
+            assert_eq!(read(line.chunks(pieces)), [Err(why)], "{length}, {pieces}");
+        }
+    }
+}
+
+#[test]
 fn a_bare_lf_smuggles_no_command() {
     assert_eq!(
         whole(b"NOOP\nRSET\r\nQUIT\r\n"),
