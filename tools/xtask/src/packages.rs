@@ -12,6 +12,8 @@ pub(crate) struct Program {
     pub(crate) name: &'static str,
     /// The Debian package that has it.
     pub(crate) package: &'static str,
+    /// What stands in the names of the tests that need it.
+    pub(crate) in_test_names: &'static str,
 }
 
 /// All of them.
@@ -19,22 +21,27 @@ pub(crate) const PROGRAMS: [Program; 5] = [
     Program {
         name: "smtp-source",
         package: "postfix",
+        in_test_names: "smtp_source",
     },
     Program {
         name: "swaks",
         package: "swaks",
+        in_test_names: "swaks",
     },
     Program {
         name: "msmtp",
         package: "msmtp",
+        in_test_names: "msmtp",
     },
     Program {
         name: "curl",
         package: "curl",
+        in_test_names: "curl",
     },
     Program {
         name: "python3",
         package: "python3",
+        in_test_names: "smtplib",
     },
 ];
 

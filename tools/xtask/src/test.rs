@@ -1,11 +1,8 @@
 //! Everything that CI checks, in one command.
 //!
-//! Tests that need a program of the machine, or that take long, are ignored in an ordinary run and have
-//! their own stage here:
-//!
-//! * `tests/real_*.rs`, with a module for each client named after the program (`smtp_source`, `swaks`,
-//!   `msmtp`, `curl`, `python3`). Modules whose program is missing are left out.
-//! * `tests/kill_*.rs`, with the number of SIGKILLs in `POSTROAD_KILLS`.
+//! Tests that need a program of the machine stand in `tests/real_*.rs`, are ignored in an ordinary run,
+//! and have the program in their name ([`PROGRAMS`] says how); those whose program is missing are
+//! left out. The tests with SIGKILL read `POSTROAD_KILLS`.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -13,7 +10,7 @@ use std::time::Instant;
 
 use crate::deps;
 use crate::metadata::{self, Package};
-use crate::packages::{self, PROGRAMS};
+use crate::packages::{self, PROGRAMS, Program};
 use crate::run::{self, Counts};
 
 /// How often the server is killed where nothing else is asked for.
@@ -77,7 +74,8 @@ pub(crate) fn test(root: &Path, options: &Options) -> ExitCode {
     stages.run("crate arrows", || crate_arrows(root));
 
     let runner = Runner::find(root);
-    let ordinary = stages.run("tests", || runner.ordinary());
+    println!("\nthe server is killed {} times", options.kills);
+    let ordinary = stages.run("tests", || runner.ordinary(options.kills));
     stages.run("doc tests", || {
         run::tests(
             run::cargo()
@@ -86,17 +84,9 @@ pub(crate) fn test(root: &Path, options: &Options) -> ExitCode {
         )
     });
     let packages = metadata::packages(&root.join("Cargo.toml")).unwrap_or_default();
-    let mut special = Counts::default();
-    special += stages.run("real clients", || {
-        let env = [("PATH", packages::path())];
-        runner.special(&packages, "real_", &env, &missing_clients())
-    });
-    special += stages.run("SIGKILL", || {
-        let env = [("POSTROAD_KILLS", options.kills.to_string().into())];
-        runner.special(&packages, "kill_", &env, &[])
-    });
-    // What an ordinary run ignores, and no stage of its own has run, was left out.
-    let ran = special.passed + special.failed;
+    let real = stages.run("real clients", || runner.real_clients(&packages));
+    // What an ordinary run ignores, and the other has not run, was left out.
+    let ran = real.passed + real.failed;
     stages.end(ordinary.skipped.saturating_sub(ran))
 }
 
@@ -110,14 +100,6 @@ fn crate_arrows(root: &Path) -> Counts {
     } else {
         Counts::FAILED
     }
-}
-
-/// The test modules of programs that are not there.
-fn missing_clients() -> Vec<String> {
-    let missing = PROGRAMS.iter().filter(|program| !program.is_there());
-    missing
-        .map(|program| format!("{}::", program.name.replace('-', "_")))
-        .collect()
 }
 
 /// What runs the tests.
@@ -149,9 +131,10 @@ impl Runner<'_> {
     }
 
     /// All that is not ignored.
-    fn ordinary(&self) -> Counts {
+    fn ordinary(&self, kills: u32) -> Counts {
         let mut command = self.command();
         command.arg("--workspace");
+        command.env("POSTROAD_KILLS", kills.to_string());
         if !self.nextest {
             // Not the doc tests, which have their own stage.
             command.args(["--lib", "--bins", "--tests", "--examples"]);
@@ -159,18 +142,15 @@ impl Runner<'_> {
         run::tests(&mut command)
     }
 
-    /// The ignored tests of the integration tests whose name begins with `prefix`, but not those
-    /// of the modules in `without`.
-    fn special(
-        &self,
-        packages: &[Package],
-        prefix: &str,
-        env: &[(&str, std::ffi::OsString)],
-        without: &[String],
-    ) -> Counts {
+    /// The tests with other people's programs, as far as these are there.
+    fn real_clients(&self, packages: &[Package]) -> Counts {
+        let missing: Vec<&Program> = PROGRAMS.iter().filter(|p| !p.is_there()).collect();
+        for program in &missing {
+            println!("left out, for the program is missing: {}", program.name);
+        }
         let mut counts = Counts::default();
         for package in packages {
-            for test in package.tests.iter().filter(|test| test.starts_with(prefix)) {
+            for test in package.tests.iter().filter(|t| t.starts_with("real_")) {
                 let mut command = self.command();
                 command.args(["--package", &package.name, "--test", test]);
                 if self.nextest {
@@ -178,19 +158,14 @@ impl Runner<'_> {
                 } else {
                     command.args(["--", "--ignored"]);
                 }
-                for module in without {
-                    println!("left out, as the program is missing: {module}");
-                    command.args(["--skip", module]);
+                for program in &missing {
+                    command.args(["--skip", program.in_test_names]);
                 }
-                command.envs(env.iter().cloned());
-                let ran = run::tests(&mut command);
-                // What it skips was already counted among the ordinary tests.
-                counts += Counts { skipped: 0, ..ran };
+                counts += run::tests(command.env("PATH", packages::path()));
             }
         }
-        if counts == Counts::default() {
-            println!("there are no {prefix}* tests, or none can run here");
-        }
+        // What it skips was already counted among the ordinary tests.
+        counts.skipped = 0;
         counts
     }
 }
