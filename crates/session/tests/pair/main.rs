@@ -1,7 +1,12 @@
 //! The server's half against the client's: whatever the handlers answer and however the octets
 //! arrive, every session ends and both sides say the same of every message.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a test stands in for the store"
+)]
 
 mod client;
 mod world;

@@ -1,6 +1,11 @@
 //! The server's half of a session, by what it says to what it hears.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a test reads its files and stands in for the store"
+)]
 #![allow(
     clippy::disallowed_methods,
     reason = "they make receipts and read the golden file"
