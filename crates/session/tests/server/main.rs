@@ -6,10 +6,6 @@
     missing_docs,
     reason = "a test reads its files and stands in for the store"
 )]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "they make receipts and read the golden file"
-)]
 
 mod abuse;
 mod driver;
