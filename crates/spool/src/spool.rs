@@ -55,6 +55,12 @@ impl<D: Disk> Spool<D> {
         self.shared.core().index.len()
     }
 
+    /// How many segments the log has, free ones included.
+    pub fn segments(&self) -> usize {
+        let core = self.shared.core();
+        core.log.segments.len() + core.log.free.len()
+    }
+
     /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
