@@ -1,3 +1,24 @@
 //! The binary: command line and wiring.
+//!
+//! * `cli`: what can be asked of it;
+//! * `configuration`: reads the one file, and says all that is wrong with it;
+//! * `wiring`: makes each crate's settings from the configuration;
+//! * `privileges`: as whom it runs;
+//! * `serve`: puts the parts together and ends them in order;
+//! * `next_hops`: where mail goes;
+//! * `banner`, `reports`: what is told to people and to the log.
 
-fn main() {}
+mod banner;
+mod cli;
+mod configuration;
+mod next_hops;
+mod privileges;
+mod reports;
+mod serve;
+mod wiring;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

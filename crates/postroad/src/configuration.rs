@@ -1,0 +1,156 @@
+//! Reads the one file, and says all that is wrong with it.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use postroad_config::settings::LocalDomain;
+use postroad_config::{Config, Problem};
+use postroad_directory::{Directory, Place};
+use postroad_host::disk::real::RealDisk;
+use postroad_host::disk::{Disk, DiskFile, Open};
+use postroad_wire::address::{Host, Limits, LocalPart, Mailbox};
+
+/// More than this is no configuration.
+const LARGEST: u64 = 4 << 20;
+
+/// A configuration with nothing wrong in it.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) directory: Directory,
+}
+
+/// Reads a configuration, or takes the defaults where there is no file.
+///
+/// The error is for people: everything that is wrong, each with its place and what to do.
+pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, String> {
+    let machine = machine_name();
+    let config = match file {
+        None => Config::without_file(&machine),
+        Some(file) => {
+            let text =
+                read(file).map_err(|what| format!("postroad: {}: {what}\n", file.display()))?;
+            Config::load(&text, &file.display().to_string(), &machine).map_err(|p| listed(&p))?
+        }
+    };
+    let (directory, problems) = directory(&config);
+    if problems.is_empty() {
+        Ok(Loaded { config, directory })
+    } else {
+        Err(listed(&problems))
+    }
+}
+
+/// What the machine calls itself; empty where it won't say.
+fn machine_name() -> String {
+    nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_default()
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    let words = |error: std::io::Error| error.to_string();
+    let open = RealDisk.open(file, Open::Read).map_err(words)?;
+    let length = open.len().map_err(words)?;
+    if length > LARGEST {
+        return Err(format!("{length} octets are too many for a configuration"));
+    }
+    // The bound above fits every usize.
+    let mut octets = vec![0; length as usize];
+    open.read_exact_at(&mut octets, 0).map_err(words)?;
+    String::from_utf8(octets).map_err(|error| format!("not UTF-8: {error}"))
+}
+
+/// The directory of a configuration, and what is wrong with it, each at its place in the file.
+fn directory(config: &Config) -> (Directory, Vec<Problem>) {
+    let domains = config
+        .domain
+        .iter()
+        .map(|domain| postroad_directory::LocalDomain {
+            name: domain.name.clone(),
+            mailboxes: domain.mailboxes.clone(),
+            aliases: domain
+                .aliases
+                .0
+                .iter()
+                .map(|alias| {
+                    let targets = alias
+                        .targets
+                        .iter()
+                        .map(|target| target.in_domain(&domain.name));
+                    (alias.name.clone(), targets.collect())
+                })
+                .collect(),
+            create_mailboxes: domain.create_mailboxes,
+            recipient_delimiter: domain.recipient_delimiter.0,
+        })
+        .collect();
+    let (directory, problems) = Directory::new(domains, config.mailboxes.postmaster.clone());
+    let problems = problems
+        .iter()
+        .map(|problem| {
+            let what = problem.fault.to_string();
+            config.problem(&key(config, problem.place), &what, problem.fault.advice())
+        })
+        .collect();
+    (directory, problems)
+}
+
+/// Where an entry of the directory stands in the file.
+fn key(config: &Config, place: Place) -> String {
+    match place {
+        Place::Postmaster => "mailboxes.postmaster".into(),
+        Place::Domain(domain) => format!("domain[{domain}].name"),
+        Place::Mailbox { domain, mailbox } => format!("domain[{domain}].mailboxes[{mailbox}]"),
+        Place::Alias { domain, alias } => config.alias_key(domain, alias, None),
+        Place::Target {
+            domain,
+            alias,
+            target,
+        } => config.alias_key(domain, alias, Some(target)),
+    }
+}
+
+fn listed(problems: &[Problem]) -> String {
+    let mut text = String::new();
+    for problem in problems {
+        // Writing to a String doesn't fail.
+        let _ = writeln!(text, "{problem}\n");
+    }
+    let plural = if problems.len() == 1 {
+        "problem"
+    } else {
+        "problems"
+    };
+    let _ = writeln!(text, "{} {plural}", problems.len());
+    text
+}
+
+/// The domains whose mail is taken, for people.
+pub(crate) fn domain_names(config: &Config) -> String {
+    config
+        .domain
+        .iter()
+        .map(|domain| domain.name.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// An address that a first message can be sent to.
+pub(crate) fn example_recipient(config: &Config) -> Option<Mailbox> {
+    let has_mailboxes =
+        |domain: &&LocalDomain| domain.create_mailboxes || !domain.mailboxes.is_empty();
+    let domains = || config.domain.iter().filter(has_mailboxes);
+    let domain = domains()
+        .find(|domain| domain.name.as_str() == "localhost")
+        .or_else(|| domains().next())?;
+    let local = match domain.mailboxes.first() {
+        Some(listed) => listed.clone(),
+        None => LocalPart::parse("you", &Limits::LEAST).ok()?,
+    };
+    Some(Mailbox {
+        local,
+        host: Host::Domain(domain.name.clone()),
+    })
+}

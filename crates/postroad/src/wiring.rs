@@ -1,0 +1,140 @@
+//! Makes each crate's settings from the configuration. A new setting is wired up here.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use postroad_config::{BareLineEnds, Config, Level, LogFormat};
+use postroad_delivery::{Pace, Patience};
+use postroad_policy::ConnectionLimits;
+use postroad_queue::RetryPlan;
+use postroad_session::server::{BareLineEndRule, Limits, LookupRule, Settings, Timeouts};
+use postroad_spool::Options;
+use postroad_wire::address;
+
+/// How long a message is leased to one attempt; long work renews it.
+const LEASE: Duration = Duration::from_secs(300);
+
+/// What a session may do.
+pub(crate) fn session(config: &Config) -> Settings {
+    let (limits, timeouts) = (&config.limits, &config.timeouts);
+    let lookup = |on| {
+        if on {
+            LookupRule::Asked
+        } else {
+            LookupRule::Undisclosed
+        }
+    };
+    Settings {
+        limits: Limits {
+            // These bounds are u32 in the configuration and fit usize wherever this runs.
+            command_line: limits.command_line as usize,
+            address: address::Limits {
+                local_part: limits.local_part as usize,
+                domain: limits.domain as usize,
+                path: limits.path as usize,
+            },
+            message_size: limits.message_size.0,
+            discarded: limits.refused_data.0,
+            recipients: limits.recipients,
+            transactions: limits.transactions,
+            errors: limits.errors,
+            junk_commands: limits.junk_commands,
+            refused_recipients: limits.refused_recipients,
+            lifetime: limits.session_lifetime,
+        },
+        timeouts: Timeouts {
+            command: timeouts.command,
+            data: timeouts.data_block,
+        },
+        bare_line_ends: match config.smtp.bare_line_ends {
+            BareLineEnds::Refuse => BareLineEndRule::Refuse,
+            BareLineEnds::Normalise => BareLineEndRule::Normalise,
+        },
+        vrfy: lookup(config.smtp.vrfy),
+        expn: lookup(config.smtp.expn),
+        help: config.smtp.help,
+        ..Settings::new(config.server.hostname.clone())
+    }
+}
+
+/// What one client may take.
+pub(crate) fn server(config: &Config) -> postroad_server::Limits {
+    let limits = &config.limits;
+    postroad_server::Limits {
+        connections: ConnectionLimits {
+            total: limits.connections as usize,
+            per_address: limits.connections_per_address as usize,
+            per_network: limits.connections_per_network as usize,
+        },
+        hops: limits.hops,
+        body_in_memory: body_in_memory(config),
+        lease: LEASE,
+        write: config.timeouts.write,
+    }
+}
+
+/// What one message may hold in memory before it goes on in a file.
+pub(crate) fn body_in_memory(config: &Config) -> u32 {
+    // The setting's check keeps it far below.
+    u32::try_from(config.spool.body_file_threshold.0).unwrap_or(u32::MAX)
+}
+
+/// How the queue is kept on disk.
+pub(crate) fn spool(config: &Config) -> Options {
+    let spool = &config.spool;
+    let octets = |size: postroad_config::Size| usize::try_from(size.0).unwrap_or(usize::MAX);
+    Options {
+        segment_octets: spool.segment_size.0,
+        body_file_threshold: octets(spool.body_file_threshold),
+        fresh_memory: octets(config.limits.body_memory),
+        reserve_segments: spool.reserve_segments as usize,
+        floor_octets: spool.free_space_floor.0,
+        floor_inodes: spool.free_inode_floor,
+        checkpoint_octets: spool.checkpoint_size.0,
+        ..Options::new(config.server.data_dir.join("spool"))
+    }
+}
+
+/// When a deferred delivery is tried again.
+pub(crate) fn patience(config: &Config) -> Patience {
+    let delivery = &config.delivery;
+    Patience {
+        retry: RetryPlan {
+            first: delivery.retry_first,
+            growth_percent: delivery.retry_growth * 100,
+            longest: delivery.retry_longest,
+            give_up_after: delivery.give_up_after,
+        },
+        lease: LEASE,
+    }
+}
+
+/// How many deliveries go on at once.
+pub(crate) fn pace(config: &Config) -> Pace {
+    let most = config.delivery.concurrency as usize;
+    Pace {
+        most,
+        per_route: most,
+        ..Pace::default()
+    }
+}
+
+/// How the log is written.
+pub(crate) fn log_format(config: &Config) -> postroad_telemetry::Format {
+    match config.log.format {
+        LogFormat::Text => postroad_telemetry::Format::Text,
+        LogFormat::Json => postroad_telemetry::Format::Json,
+        LogFormat::Auto if std::io::stderr().is_terminal() => postroad_telemetry::Format::Text,
+        LogFormat::Auto => postroad_telemetry::Format::Json,
+    }
+}
+
+/// Which events are written.
+pub(crate) fn log_level(config: &Config) -> postroad_telemetry::Level {
+    match config.log.level {
+        Level::Error => postroad_telemetry::Level::Error,
+        Level::Warn => postroad_telemetry::Level::Warn,
+        Level::Info => postroad_telemetry::Level::Info,
+        Level::Debug => postroad_telemetry::Level::Debug,
+    }
+}
