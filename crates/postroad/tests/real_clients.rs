@@ -1,0 +1,376 @@
+//! Other people's clients against the real binary: what they send is in the mailbox byte for byte.
+//!
+//! Ignored by default because they need programs that not every machine has; `cargo xtask test`
+//! installs them and runs these tests. A client that can't send a kind of message is named in
+//! `left_out`, with the reason.
+
+// A test from the outside: it has real time, files, sockets and processes, and prints what it did.
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::disallowed_types
+)]
+
+mod harness;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use harness::Server;
+
+const SETTINGS: &str = "
+[[domain]]
+name = \"example.test\"
+create_mailboxes = true
+";
+
+/// One message that each client sends.
+struct Kind {
+    name: &'static str,
+    from: &'static str,
+    to: &'static str,
+    /// With CRLF line ends, as it must arrive.
+    octets: Vec<u8>,
+}
+
+fn kinds() -> Vec<Kind> {
+    let kind = |name, octets: Vec<u8>| Kind {
+        name,
+        from: "a@client.test",
+        to: "box@example.test",
+        octets,
+    };
+    let head = "From: a@client.test\r\nTo: box@example.test\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\n\
+                Message-ID: <1@client.test>\r\nSubject: test\r\n";
+    let plain = |body: &str| format!("{head}\r\n{body}").into_bytes();
+    let mut kinds = vec![
+        kind("ascii", plain("Hello,\r\n\r\nthis is a plain message.\r\n")),
+        kind("empty body", plain("")),
+        kind(
+            "dots",
+            plain(".\r\n..\r\n...\r\n.a\r\na.\r\n\r\n.\r\nend\r\n"),
+        ),
+        kind(
+            "long line",
+            plain(&format!("{}\r\nshort\r\n", "x".repeat(20_000))),
+        ),
+    ];
+    let mut eight_bit = format!(
+        "{head}MIME-Version: 1.0\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\
+         Content-Transfer-Encoding: 8bit\r\n\r\nGr"
+    )
+    .into_bytes();
+    eight_bit.extend_from_slice(b"\xfc\xdfe, all octets: ");
+    eight_bit.extend((1..=255u8).filter(|b| !matches!(b, b'\r' | b'\n')));
+    eight_bit.extend_from_slice(b"\r\n");
+    kinds.push(kind("8-bit", eight_bit));
+    let line = format!("{}\r\n", "0123456789abcdef".repeat(4));
+    kinds.push(kind(
+        "10 MiB",
+        plain(&line.repeat(10 * 1024 * 1024 / line.len())),
+    ));
+    kinds.push(Kind {
+        name: "UTF-8 addresses",
+        from: "müller@client.test",
+        to: "jörg@example.test",
+        octets: String::from(
+            "From: müller@client.test\r\nTo: jörg@example.test\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\n\
+             Message-ID: <2@client.test>\r\nSubject: Grüße\r\n\r\nschön\r\n"
+        )
+        .into_bytes(),
+    });
+    kinds
+}
+
+/// Sends every kind through a client and compares what arrives.
+fn exercise(
+    client: &str,
+    left_out: &[(&str, &str)],
+    command: impl Fn(&Server, &Kind, &Path) -> Command,
+) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), SETTINGS);
+    let mut wrong = Vec::new();
+    for kind in kinds() {
+        if let Some((_, why)) = left_out.iter().find(|(name, _)| *name == kind.name) {
+            println!("{client}: {} left out: {why}", kind.name);
+            continue;
+        }
+        let before = harness::messages(&server.data).len();
+        let file = folder.path().join("message");
+        std::fs::write(&file, &kind.octets).expect("write the message");
+        if let Err(what) = run(command(&server, &kind, &file)) {
+            wrong.push(format!("{}: {what}", kind.name));
+            continue;
+        }
+        let found = server.wait_for_messages(before + 1);
+        let newest = found
+            .iter()
+            .max_by_key(|m| {
+                m.path
+                    .metadata()
+                    .and_then(|d| d.modified())
+                    .expect("its time")
+            })
+            .expect("a message");
+        if newest.received() != kind.octets {
+            wrong.push(format!(
+                "{}: {}",
+                kind.name,
+                difference(newest.received(), &kind.octets)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{client}:\n{}", wrong.join("\n"));
+}
+
+/// The command's end, with what it printed if it failed or took too long.
+fn run(mut command: Command) -> Result<(), String> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("{command:?}: {e}"))?;
+    let end = Instant::now() + Duration::from_secs(120);
+    while child.try_wait().map_err(|e| e.to_string())?.is_none() {
+        if Instant::now() > end {
+            let _ = child.kill();
+            return Err(format!("{command:?} took too long"));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().map_err(|e| e.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let tail = |octets: &[u8]| {
+        String::from_utf8_lossy(&octets[octets.len().saturating_sub(600)..]).into_owned()
+    };
+    Err(format!(
+        "{}: {}{}",
+        output.status,
+        tail(&output.stdout),
+        tail(&output.stderr)
+    ))
+}
+
+fn difference(got: &[u8], sent: &[u8]) -> String {
+    let at = got
+        .iter()
+        .zip(sent)
+        .position(|(g, s)| g != s)
+        .unwrap_or(got.len().min(sent.len()));
+    let around = |octets: &[u8]| {
+        String::from_utf8_lossy(
+            &octets[at.saturating_sub(20).min(octets.len())..(at + 40).min(octets.len())],
+        )
+        .into_owned()
+    };
+    format!(
+        "{} octets came of {} sent, different from {at} on: {:?}, not {:?}",
+        got.len(),
+        sent.len(),
+        around(got),
+        around(sent)
+    )
+}
+
+#[test]
+#[ignore = "needs swaks"]
+fn swaks() {
+    let left_out = [("UTF-8 addresses", "swaks offers no SMTPUTF8")];
+    exercise("swaks", &left_out, |server, kind, file| {
+        let mut command = Command::new("swaks");
+        command
+            .args([
+                "--server",
+                &server.address.ip().to_string(),
+                "--port",
+                &server.address.port().to_string(),
+            ])
+            .args([
+                "--helo",
+                "client.test",
+                "--from",
+                kind.from,
+                "--to",
+                kind.to,
+            ])
+            .args(["--suppress-data", "--data"])
+            .arg(format!("@{}", file.display()));
+        command
+    });
+}
+
+#[test]
+#[ignore = "needs curl"]
+fn curl() {
+    exercise("curl", &[], |server, kind, file| {
+        let mut command = Command::new("curl");
+        command
+            .env("LC_ALL", "C.UTF-8")
+            .args([
+                "-sS",
+                "--mail-from",
+                kind.from,
+                "--mail-rcpt",
+                kind.to,
+                "-T",
+            ])
+            .arg(file)
+            .arg(format!("smtp://{}/client.test", server.address));
+        command
+    });
+}
+
+#[test]
+#[ignore = "needs python3"]
+fn smtplib() {
+    const SCRIPT: &str = r#"
+import smtplib, sys
+host, port, sender, recipient, file = sys.argv[1:]
+octets = open(file, "rb").read()
+options = []
+if not (sender + recipient).isascii():
+    options = ["SMTPUTF8", "BODY=8BITMIME"]
+elif any(b > 127 for b in octets):
+    options = ["BODY=8BITMIME"]
+with smtplib.SMTP(host, int(port), local_hostname="client.test") as smtp:
+    smtp.sendmail(sender, recipient, octets, mail_options=options)
+"#;
+    exercise("smtplib", &[], |server, kind, file| {
+        let mut command = Command::new("python3");
+        command
+            .env("PYTHONUTF8", "1")
+            .args(["-c", SCRIPT])
+            .args([
+                &server.address.ip().to_string(),
+                &server.address.port().to_string(),
+                kind.from,
+                kind.to,
+            ])
+            .arg(file);
+        command
+    });
+}
+
+#[test]
+#[ignore = "needs msmtp"]
+fn msmtp() {
+    let left_out = [("UTF-8 addresses", "msmtp 1.8 sends no SMTPUTF8 parameter")];
+    exercise("msmtp", &left_out, |server, kind, file| {
+        let mut command = Command::new("msmtp");
+        command
+            .args([
+                "--file=/dev/null",
+                "--domain=client.test",
+                "--tls=off",
+                "--auth=off",
+            ])
+            .args(["--set-from-header=off", "--set-date-header=off"])
+            .arg(format!("--host={}", server.address.ip()))
+            .arg(format!("--port={}", server.address.port()))
+            .arg(format!("--from={}", kind.from))
+            .args(["--", kind.to]);
+        // msmtp reads lines as the system ends them.
+        let local = file.with_extension("lf");
+        let text = std::fs::read(file).expect("the message");
+        let lines: Vec<u8> = text.iter().copied().filter(|b| *b != b'\r').collect();
+        std::fs::write(&local, lines).expect("write it with LF");
+        command.stdin(std::fs::File::open(local).expect("open it"));
+        command
+    });
+}
+
+/// Messages through Postfix's generator: every one is there, whole.
+fn smtp_source(arguments: &[&str], count: usize, length: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), SETTINGS);
+    let mut command = Command::new("smtp-source");
+    command
+        .args(arguments)
+        .args(["-m", &count.to_string(), "-l", &length.to_string()])
+        .args([
+            "-M",
+            "client.test",
+            "-f",
+            "a@client.test",
+            "-t",
+            "box@example.test",
+        ])
+        .arg(format!(
+            "inet:{}:{}",
+            server.address.ip(),
+            server.address.port()
+        ));
+    run(command).expect("smtp-source");
+    let found = server.wait_for_messages(count);
+    assert_eq!(found.len(), count);
+    for message in &found {
+        let received = message.received();
+        assert!(
+            received.starts_with(b"From: <a@client.test>\r\n"),
+            "{:?}",
+            String::from_utf8_lossy(&received[..80])
+        );
+        assert!(
+            received.len() >= length && received.ends_with(b"\r\n"),
+            "{} octets",
+            received.len()
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs postfix's smtp-source"]
+fn smtp_source_thousand_over_fifty_sessions() {
+    smtp_source(&["-s", "50"], 1000, 4096);
+}
+
+#[test]
+#[ignore = "needs postfix's smtp-source"]
+fn smtp_source_one_message_a_connection() {
+    smtp_source(&["-s", "50", "-d"], 1000, 1024);
+}
+
+#[test]
+#[ignore = "needs postfix's smtp-source"]
+fn smtp_source_over_lmtp_free_session_sizes() {
+    smtp_source(&["-s", "1"], 20, 10 * 1024 * 1024);
+}
+
+/// `smtp-source` waits for each reply; the pipelined load is our own, over 50 connections.
+#[test]
+#[ignore = "belongs to the runs with real clients"]
+fn pipelined_over_fifty_sessions() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), SETTINGS);
+    let address = server.address;
+    let clients: Vec<_> = (0..50)
+        .map(|client| {
+            std::thread::spawn(move || {
+                let mut connection = harness::Client::open(address).expect("connect");
+                connection.reply().expect("the greeting");
+                connection.expect("EHLO client.test", 250);
+                for number in 0..20 {
+                    let envelope =
+                        "MAIL FROM:<a@client.test>\r\nRCPT TO:<box@example.test>\r\nDATA\r\n";
+                    connection.raw(envelope.as_bytes()).expect("send");
+                    for code in [250, 250, 354] {
+                        assert_eq!(connection.reply().expect("a reply").0, code);
+                    }
+                    let octets =
+                        format!("X-Number: {client}-{number}\r\n\r\n{}\r\n", "y".repeat(900));
+                    connection.send_data(octets.as_bytes()).expect("send");
+                    assert_eq!(connection.reply().expect("a reply").0, 250);
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.join().expect("a client");
+    }
+    let counts = harness::count_by(&server.wait_for_messages(1000), "X-Number:");
+    assert_eq!((counts.len(), counts.values().max()), (1000, Some(&1)));
+}
