@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
@@ -17,10 +18,14 @@ use tokio::sync::watch;
 use crate::Services;
 use crate::admission::Permit;
 use crate::conversation::Conversation;
-use crate::listen::Running;
+use crate::listen::{Running, reached};
 
 /// How much is read from a socket at once.
 const READ: usize = 16 * 1024;
+/// For how long a connection that was ended is still read, so that its last reply isn't lost.
+const LINGER: Duration = Duration::from_secs(2);
+/// How many octets are read from it then.
+const LINGER_OCTETS: usize = 16 << 20;
 
 /// Counts the sessions that are in the midst of a message.
 #[derive(Debug, Clone, Default)]
@@ -47,14 +52,20 @@ pub(crate) async fn serve<S: QueueStore>(
     let Ok(listener) = stream.local_address() else {
         return;
     };
-    let conversation = Conversation::new(Arc::clone(&services), id, peer, listener, permit.open);
+    let conversation = Conversation::new(
+        Arc::clone(&services),
+        id,
+        peer,
+        listener,
+        permit.open,
+        running.clone(),
+    );
     let connection = Connection {
         services,
         stream,
         session,
         conversation,
         input: Bytes::new(),
-        output: BytesMut::new(),
         running,
         receiving: Counted {
             receiving,
@@ -73,36 +84,28 @@ struct Connection<S: QueueStore> {
     conversation: Conversation<S>,
     /// Read and not yet taken by the session.
     input: Bytes,
-    output: BytesMut,
     running: watch::Receiver<Running>,
     receiving: Counted,
-}
-
-/// What a connection that waits was woken by.
-enum Woken {
-    Readable(io::Result<()>),
-    TimeOut,
-    Stopping,
 }
 
 impl<S: QueueStore> Connection<S> {
     async fn run(mut self) -> io::Result<()> {
         loop {
             self.act().await;
-            if let Err(error) = self.send().await {
-                self.lose().await;
+            let went_on = match self.send().await {
+                Ok(()) if self.session.want() == Want::Close => break,
+                Ok(()) => self.go_on().await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = went_on {
+                // The peer has gone: the session must hear it, so that a message is rolled back
+                // and the log told.
+                self.session.handle_eof(self.now());
+                self.act().await;
                 return Err(error);
             }
-            match self.session.want() {
-                Want::Close => return self.stream.shutdown().await,
-                Want::More if self.input.is_empty() => self.wait().await?,
-                Want::More | Want::Room => self.take_input(),
-                // Every question was answered above; a lost ticket answers itself here.
-                Want::Answer => self.session.handle_timeout(self.now()),
-                // `Want` may grow; a driver that doesn't know what is wanted can only end.
-                _ => self.session.disconnect(Closing::Stopping, self.now()),
-            }
         }
+        self.close().await
     }
 
     /// Acts on what the session tells and asks.
@@ -114,65 +117,106 @@ impl<S: QueueStore> Connection<S> {
     }
 
     /// Sends what the session has to say. A peer that doesn't take it within the time-out is
-    /// gone.
+    /// gone; at the very end of the server nobody is waited for.
     async fn send(&mut self) -> io::Result<()> {
-        if !self.session.poll_transmit(&mut self.output) {
+        let mut output = BytesMut::new();
+        if !self.session.poll_transmit(&mut output) {
             return Ok(());
         }
-        let patience = self.services.limits.write;
-        match tasks::timeout(patience, self.stream.write(&mut self.output)).await {
-            Ok(sent) => sent,
-            Err(tasks::TimedOut) => Err(io::ErrorKind::TimedOut.into()),
+        let written = tasks::timeout(self.services.limits.write, self.stream.write(&mut output));
+        tokio::select! {
+            biased;
+            written = written => written.unwrap_or_else(|tasks::TimedOut| too_slow()),
+            () = reached(&mut self.running, Running::Ending) => too_slow(),
         }
     }
 
-    /// The peer has gone: the session must hear it, so that a message is rolled back and the log
-    /// told.
-    async fn lose(&mut self) {
-        self.session.handle_eof(self.now());
-        self.act().await;
+    /// Does what the session wants next.
+    async fn go_on(&mut self) -> io::Result<()> {
+        match self.session.want() {
+            // Every question was answered; a lost ticket answers itself here.
+            Want::Answer => self.session.handle_timeout(self.now()),
+            // Asked before each piece of input, or a client that never stops sending is never told.
+            _ if *self.running.borrow() >= self.enough() => {
+                self.session.disconnect(Closing::Stopping, self.now());
+            }
+            Want::More if self.input.is_empty() => return self.wait().await,
+            Want::More | Want::Room => self.take_input(),
+            // `Want` may grow; a driver that doesn't know what is wanted can only end.
+            _ => self.session.disconnect(Closing::Stopping, self.now()),
+        }
+        Ok(())
+    }
+
+    /// What ends this session: a drain; but one in the midst of a message goes on until the
+    /// server's patience ends.
+    fn enough(&self) -> Running {
+        if self.conversation.is_receiving() {
+            Running::Ending
+        } else {
+            Running::Draining
+        }
     }
 
     /// Hands in what was read before.
     fn take_input(&mut self) {
-        let progress = self
-            .session
-            .handle_input(self.input.clone(), self.services.clock.mono());
+        let progress = self.session.handle_input(self.input.clone(), self.now());
         self.input = self.input.slice(progress.consumed..);
     }
 
     /// Waits for the client, for the time-out, or for the server to stop.
     async fn wait(&mut self) -> io::Result<()> {
         let until = self.session.poll_timeout().unwrap_or(Mono(u64::MAX));
-        let woken = tokio::select! {
-            // A stopping server goes first, or a client that never stops sending is never told.
+        let enough = self.enough();
+        tokio::select! {
             biased;
-            () = ending(&mut self.running, self.conversation.is_receiving()) => Woken::Stopping,
-            readable = self.stream.readable() => Woken::Readable(readable),
-            () = tasks::sleep_until(until) => Woken::TimeOut,
-        };
-        let now = self.now();
-        match woken {
-            Woken::Stopping => self.session.disconnect(Closing::Stopping, now),
-            Woken::TimeOut => self.session.handle_timeout(now),
-            Woken::Readable(readable) => {
-                // The buffer is made only now, so that an idle session holds none.
-                let mut buffer = BytesMut::with_capacity(READ);
-                match readable.and_then(|()| self.stream.try_read(&mut buffer)) {
-                    Ok(0) => self.session.handle_eof(now),
-                    Ok(_) => {
-                        self.input = buffer.freeze();
-                        self.take_input();
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) => {
-                        self.lose().await;
-                        return Err(error);
-                    }
-                }
+            () = reached(&mut self.running, enough) => {
+                self.session.disconnect(Closing::Stopping, self.now());
             }
+            readable = self.stream.readable() => {
+                readable?;
+                self.read()?;
+            }
+            () = tasks::sleep_until(until) => {}
+        }
+        // Looked at after reading as well: a client that always has something more to send must
+        // not outlast its time.
+        let now = self.now();
+        if self.session.poll_timeout().is_some_and(|at| at <= now) {
+            self.session.handle_timeout(now);
         }
         Ok(())
+    }
+
+    /// Reads what there is, and hands it in.
+    fn read(&mut self) -> io::Result<()> {
+        // The buffer is made only now, so that an idle session holds none.
+        let mut buffer = BytesMut::with_capacity(READ);
+        match self.stream.try_read(&mut buffer) {
+            Ok(0) => self.session.handle_eof(self.now()),
+            Ok(_) => {
+                self.input = fitted(buffer);
+                self.take_input();
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Closes the connection without losing the last reply: a socket that is closed over unread
+    /// input is reset, and the reset may overtake what was sent. So the rest of the input is thrown
+    /// away until the client closes too, within bounds. A client that was turned away at the
+    /// greeting has nothing to send yet, and isn't worth the wait.
+    async fn close(mut self) -> io::Result<()> {
+        self.stream.shutdown().await?;
+        if self.conversation.was_turned_away() {
+            return Ok(());
+        }
+        let Connection { stream, .. } = self;
+        tasks::timeout(LINGER, discard(stream))
+            .await
+            .unwrap_or(Ok(()))
     }
 
     fn now(&self) -> Mono {
@@ -180,16 +224,35 @@ impl<S: QueueStore> Connection<S> {
     }
 }
 
-/// Waits until this session has to end: at once when the server drains; but a session in the midst
-/// of a message goes on until the server's patience ends.
-async fn ending(running: &mut watch::Receiver<Running>, receiving: bool) {
-    let enough = if receiving {
-        Running::Ending
+fn too_slow() -> io::Result<()> {
+    Err(io::ErrorKind::TimedOut.into())
+}
+
+/// What was read, in a buffer of about its size: slices of it may be kept, and a client that sends
+/// octet by octet must not make each of them hold a whole buffer.
+fn fitted(buffer: BytesMut) -> Bytes {
+    if buffer.len() < READ / 4 {
+        Bytes::copy_from_slice(&buffer)
     } else {
-        Running::Draining
-    };
-    // An error says that the server was dropped without a drain: that ends it as well.
-    let _ = running.wait_for(|now| *now >= enough).await;
+        buffer.freeze()
+    }
+}
+
+/// Throws away what comes, to the end of the stream.
+async fn discard(stream: Stream) -> io::Result<()> {
+    let mut junk = BytesMut::with_capacity(READ);
+    let mut read = 0;
+    while read < LINGER_OCTETS {
+        stream.readable().await?;
+        junk.clear();
+        match stream.try_read(&mut junk) {
+            Ok(0) => break,
+            Ok(octets) => read += octets,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// This connection's part in the count of those in the midst of a message.

@@ -10,8 +10,8 @@ use postroad_directory::Resolution;
 use postroad_host::tasks;
 use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
 use postroad_reply::{
-    BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData, EndOfDataReply, HeloReply,
-    MailReply, RcptReply, Receipt, TransactionId,
+    Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData, EndOfDataReply,
+    HeloReply, MailReply, RcptReply, Receipt, Situated, TransactionId,
 };
 use postroad_session::server::{
     self as session, Event, Question, ServerSession, SessionId, Ticket,
@@ -19,9 +19,11 @@ use postroad_session::server::{
 use postroad_store::{Leased, QueueStore, Trouble};
 use postroad_wire::address::ReversePath;
 use postroad_wire::parameter::MailParameters;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::Services;
 use crate::intake::Intake;
+use crate::listen::{Running, reached};
 use crate::lookup;
 use crate::record::Record;
 use crate::transaction::{Client, Transaction};
@@ -36,9 +38,12 @@ pub(crate) struct Conversation<S: QueueStore> {
     services: Arc<Services<S>>,
     /// How many connections were open when this one came.
     open: Connections,
+    /// It was not greeted.
+    turned_away: bool,
     client: Client,
     transaction: Option<Transaction<S>>,
     record: Record,
+    running: watch::Receiver<Running>,
 }
 
 impl<S: QueueStore> Conversation<S> {
@@ -48,6 +53,7 @@ impl<S: QueueStore> Conversation<S> {
         peer: SocketAddr,
         listener: SocketAddr,
         open: Connections,
+        running: watch::Receiver<Running>,
     ) -> Conversation<S> {
         let client = Client {
             address: peer.ip().to_canonical(),
@@ -58,9 +64,11 @@ impl<S: QueueStore> Conversation<S> {
         Conversation {
             services,
             open,
+            turned_away: false,
             client,
             transaction: None,
             record,
+            running,
         }
     }
 
@@ -71,11 +79,17 @@ impl<S: QueueStore> Conversation<S> {
             .is_some_and(|transaction| transaction.intake.is_some())
     }
 
+    /// Whether the client was refused at the greeting.
+    pub(crate) fn was_turned_away(&self) -> bool {
+        self.turned_away
+    }
+
     /// Acts on one event. A question is answered before this returns.
     pub(crate) async fn handle(&mut self, event: Event, session: &mut ServerSession) {
         match event {
             Event::Connected { ticket } => {
                 let verdict = self.admit();
+                self.turned_away = verdict != Verdict::Accept;
                 self.say(session, ticket, verdict, ConnectReply::Ready);
             }
             Event::Helo { ticket, name } => {
@@ -113,16 +127,7 @@ impl<S: QueueStore> Conversation<S> {
                     intake.append(octets).await;
                 }
             }
-            Event::ChunkEnd { ticket } => match self.trouble_so_far() {
-                None => session.answer(ticket, BdatReply::ChunkTaken, self.now()),
-                Some(verdict) => match verdict.on::<EndOfDataReply>() {
-                    Decision::Refuse(refusal) => session.answer(ticket, refusal, self.now()),
-                    Decision::Pass | Decision::Discard(_) => {
-                        session.answer(ticket, BdatReply::ChunkTaken, self.now());
-                    }
-                    Decision::Disconnect(_) => session.disconnect(Closing::LimitPassed, self.now()),
-                },
-            },
+            Event::ChunkEnd { ticket } => self.chunk_end(ticket, session),
             Event::EndOfData { ticket, .. } => self.end_of_data(ticket, session).await,
             Event::Abandoned(transaction) => self.abandoned(transaction),
             Event::Vrfy {
@@ -182,8 +187,11 @@ impl<S: QueueStore> Conversation<S> {
     }
 
     fn recipient(&mut self, asked: session::Recipient, session: &mut ServerSession) {
-        self.record.recipient(&asked.forward_path);
         let verdict = self.judge(&asked);
+        if let Decision::Refuse(refusal) = verdict.clone().on::<RcptReply>() {
+            let situation = refusal.said().situation();
+            self.record.recipient(situation, &asked.forward_path);
+        }
         self.say(session, asked.ticket, verdict, RcptReply::Accepted);
     }
 
@@ -193,36 +201,33 @@ impl<S: QueueStore> Conversation<S> {
             // The session asks about recipients of an accepted transaction, and of no other.
             return Verdict::Temporary(Reason::DirectoryFailed, None);
         };
-        match services
+        let resolution = services
             .directory
-            .resolve(&asked.forward_path, &services.mailboxes)
-        {
+            .resolve(&asked.forward_path, &services.mailboxes);
+        let verdict = rule::recipient(&resolution);
+        if let (
+            Verdict::Accept,
             Resolution::Local {
                 origin,
                 targets,
                 reservation,
-            } => {
-                transaction.add(&origin, targets, &asked.parameters);
-                transaction.reservations.push(reservation);
-                Verdict::Accept
-            }
-            Resolution::NotLocal(_) => Verdict::Permanent(Reason::RelayDenied, None),
-            Resolution::Unknown => Verdict::Permanent(Reason::MailboxUnknown, None),
-            Resolution::Broken => Verdict::Temporary(Reason::AliasBroken, None),
-            Resolution::MailboxLimit => Verdict::Temporary(Reason::MailboxLimit, None),
+            },
+        ) = (&verdict, resolution)
+        {
+            transaction.add(&origin, targets, &asked.parameters);
+            transaction.reservations.push(reservation);
         }
+        verdict
     }
 
-    /// Makes a place for the message's octets, before the client is told to send them. Here, and
-    /// nowhere later, a client waits for memory: one that has sent part of a message never does.
+    /// Makes a place for the message's octets, before the client is told to send them.
     async fn begin_message(&mut self) -> Verdict {
-        let services = Arc::clone(&self.services);
-        let Some(transaction) = &mut self.transaction else {
+        let Some(room) = self.room().await else {
+            self.record.cause("no room in memory for message data");
             return Verdict::Temporary(Reason::StoreFailed, None);
         };
-        let room =
-            Arc::clone(&services.body_budget).acquire_many_owned(services.limits.body_in_memory);
-        let Ok(Ok(room)) = tasks::timeout(WAIT_FOR_ROOM, room).await else {
+        let services = Arc::clone(&self.services);
+        let Some(transaction) = &mut self.transaction else {
             return Verdict::Temporary(Reason::StoreFailed, None);
         };
         match Intake::begin(&*services.store, room, services.clock.unix()).await {
@@ -234,15 +239,41 @@ impl<S: QueueStore> Conversation<S> {
         }
     }
 
-    /// What has gone wrong with the message that is coming in.
-    fn trouble_so_far(&self) -> Option<Verdict> {
+    /// Waits for a message's share of the memory: here, and nowhere later, for a client that has
+    /// sent part of a message never waits. None if there is none in time, or the server stops
+    /// meanwhile.
+    async fn room(&mut self) -> Option<OwnedSemaphorePermit> {
+        let budget = Arc::clone(&self.services.body_budget);
+        let room = budget.acquire_many_owned(self.services.limits.body_in_memory);
+        tokio::select! {
+            biased;
+            room = tasks::timeout(WAIT_FOR_ROOM, room) => room.ok()?.ok(),
+            () = reached(&mut self.running, Running::Draining) => None,
+        }
+    }
+
+    /// A chunk that isn't the last is there. What has gone wrong is said at once: what follows of
+    /// the message would be sent in vain.
+    fn chunk_end(&mut self, ticket: Ticket<Bdat>, session: &mut ServerSession) {
         let intake = self
             .transaction
             .as_ref()
-            .and_then(|transaction| transaction.intake.as_ref());
-        match intake {
-            Some(intake) => intake.trouble().map(verdict_of),
-            None => Some(Verdict::Temporary(Reason::StoreFailed, None)),
+            .and_then(|open| open.intake.as_ref());
+        let verdict = match intake.map(Intake::trouble) {
+            Some(None) => return session.answer(ticket, BdatReply::ChunkTaken, self.now()),
+            Some(Some(trouble)) => {
+                self.record.trouble(trouble);
+                rule::trouble(trouble)
+            }
+            // The session ends no chunk of a message that was not begun.
+            None => Verdict::Temporary(Reason::StoreFailed, None),
+        };
+        // BDAT's row is that of the end of data, as far as a refusal goes.
+        match verdict.on::<EndOfDataReply>() {
+            Decision::Refuse(refusal) => session.answer(ticket, refusal, self.now()),
+            Decision::Pass | Decision::Discard(_) | Decision::Disconnect(_) => {
+                session.disconnect(Closing::LimitPassed, self.now());
+            }
         }
     }
 
@@ -295,14 +326,14 @@ impl<S: QueueStore> Conversation<S> {
     /// Notes trouble with the store, and says what it comes to.
     fn failed(&mut self, trouble: &Trouble) -> Verdict {
         self.record.trouble(trouble);
-        verdict_of(trouble)
+        rule::trouble(trouble)
     }
 
     fn abandoned(&mut self, transaction: TransactionId) {
         // Dropping it rolls back what was staged, and frees the places for new mailboxes.
         let open = self.transaction.take_if(|open| open.id == transaction);
         if open.is_some_and(|open| open.intake.is_some()) {
-            self.record.abandoned(transaction);
+            self.record.dropped(transaction);
         }
     }
 
@@ -327,16 +358,4 @@ impl<S: QueueStore> Conversation<S> {
     fn now(&self) -> Mono {
         self.services.clock.mono()
     }
-}
-
-/// What trouble with the store comes to, for policy to judge.
-fn verdict_of(trouble: &Trouble) -> Verdict {
-    let reason = match trouble {
-        Trouble::Full => Reason::StoreFull,
-        Trouble::ReadOnly => Reason::StoreReadOnly,
-        Trouble::Failed(_) | Trouble::LeaseLost | Trouble::Unknown(_) | Trouble::Damaged(_) => {
-            Reason::StoreFailed
-        }
-    };
-    Verdict::Temporary(reason, None)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use postroad_host::net::Listener;
 use postroad_host::tasks;
 use postroad_store::QueueStore;
+use postroad_telemetry::Event;
 use tokio::sync::watch;
 
 use crate::admission::Admission;
@@ -23,6 +24,12 @@ pub(crate) enum Running {
     Draining,
     /// Every session ends now.
     Ending,
+}
+
+/// Waits until it has come to `enough`.
+pub(crate) async fn reached(running: &mut watch::Receiver<Running>, enough: Running) {
+    // An error says that the server was dropped without a drain: that ends everything as well.
+    let _ = running.wait_for(|now| *now >= enough).await;
 }
 
 /// The listeners and their sessions.
@@ -104,8 +111,8 @@ impl Server {
 
 /// How often a drain looks whether it is done.
 const DRAIN_LOOK: Duration = Duration::from_millis(50);
-/// How long sessions may take to say 421.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long sessions may take to say 421, and to see that it has arrived.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// One listener's loop.
 struct Accepting<S> {
@@ -134,7 +141,13 @@ impl<S: QueueStore> Accepting<S> {
                         self.receiving.clone(),
                     ));
                 }
-                Err(_) => tasks::sleep(ACCEPT_PAUSE).await,
+                Err(error) => {
+                    if let Ok(address) = listener.local_address() {
+                        let cause = &error;
+                        Event::ListenerTrouble { address, cause }.emit();
+                    }
+                    tasks::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }

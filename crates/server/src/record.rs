@@ -1,5 +1,6 @@
 //! Tells the log what happens in one session.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use postroad_clock::Mono;
@@ -20,8 +21,14 @@ pub(crate) struct Record {
     refused: u64,
     /// What the server knows of the next refusal beyond what it tells the client.
     cause: Option<String>,
+    /// Recipients that were refused and whose replies are still to come, in their order: a run of
+    /// them is judged before the first is answered.
+    recipients: VecDeque<(&'static Situation, String)>,
     /// The transaction whose message is being judged.
     judged: Option<TransactionId>,
+    /// The transaction whose message came to nothing; whether it was refused or its client left it,
+    /// the next reply tells.
+    dropped: Option<TransactionId>,
 }
 
 impl Record {
@@ -45,13 +52,20 @@ impl Record {
             accepted: 0,
             refused: 0,
             cause: None,
+            recipients: VecDeque::new(),
             judged: None,
+            dropped: None,
         }
     }
 
-    /// A recipient is judged: a refusal that follows is about it.
-    pub(crate) fn recipient(&mut self, path: &ForwardPath) {
-        self.cause = Some(path.to_string());
+    /// A recipient is refused, and its reply follows.
+    pub(crate) fn recipient(&mut self, situation: &'static Situation, path: &ForwardPath) {
+        self.recipients.push_back((situation, path.to_string()));
+    }
+
+    /// Why a refusal follows.
+    pub(crate) fn cause(&mut self, cause: &str) {
+        self.cause = Some(cause.to_owned());
     }
 
     /// A message is judged: a refusal that follows is about it.
@@ -90,21 +104,35 @@ impl Record {
         .emit();
     }
 
-    /// A message was not sent to its end.
-    pub(crate) fn abandoned(&mut self, transaction: TransactionId) {
-        let connection = self.connection;
-        Event::MessageAbandoned {
-            queue_id: None,
-            connection,
-            transaction,
+    /// A message that had begun to come in is dropped.
+    pub(crate) fn dropped(&mut self, transaction: TransactionId) {
+        self.dropped = Some(transaction);
+    }
+
+    /// The client left its message.
+    fn abandoned(&mut self) {
+        if let Some(transaction) = self.dropped.take() {
+            let connection = self.connection;
+            Event::MessageAbandoned {
+                queue_id: None,
+                connection,
+                transaction,
+            }
+            .emit();
         }
-        .emit();
     }
 
     /// The client gets a reply.
     pub(crate) fn replied(&mut self, situation: &'static Situation, enhanced: Option<Enhanced>) {
-        let cause = self.cause.take();
-        let judged = self.judged.take();
+        let of_message = matches!(situation.command, Command::EndOfData | Command::Bdat);
+        if !of_message || situation.closes {
+            self.abandoned();
+        }
+        let judged = self.judged.take().or(self.dropped.take());
+        let refused = self
+            .recipients
+            .pop_front_if(|(refused, _)| *refused == situation);
+        let cause = refused.map(|(_, path)| path).or(self.cause.take());
         if !matches!(
             situation.code.severity(),
             Severity::Transient | Severity::Permanent
@@ -155,7 +183,8 @@ impl Record {
     }
 
     /// The session is over.
-    pub(crate) fn closed(&self, closed: Closed, now: Mono) {
+    pub(crate) fn closed(&mut self, closed: Closed, now: Mono) {
+        self.abandoned();
         Event::ConnectionClosed {
             connection: self.connection,
             peer: self.peer,
