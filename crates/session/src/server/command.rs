@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use postroad_reply::{
-    AnySyntax, AtrnGate, Command as Row, EtrnGate, HelpGate, LhloGate, Phase, QuitGate, Reply,
-    SamlGate, SendGate, SomlGate, TurnGate,
+    AnySyntax, AtrnGate, Command as Row, DataGate, EtrnGate, HelpGate, LhloGate, Phase, QuitGate,
+    Reply, SamlGate, SendGate, SomlGate, TurnGate,
 };
 use postroad_wire::command::{Command, Verb};
 
@@ -78,8 +78,15 @@ impl Commands {
             // Its octets have to be read whatever stands against it.
             return self.take_chunk(&arguments, desk);
         }
-        let stands_against = switched_off(verb, &desk.settings).or_else(|| row.gate(self.phase()));
-        if let Some(reply) = stands_against {
+        if let Some(reply) = switched_off(verb, &desk.settings) {
+            return self.refuse(row, reply, desk);
+        }
+        if let Some(reply) = row.gate(self.phase()) {
+            if reply == Reply::from(DataGate::NoValidRecipients) {
+                // No fault of the client's: it pipelined DATA (RFC 2920 3.1).
+                desk.say(reply);
+                return State::Commands(self);
+            }
             return self.refuse(row, reply, desk);
         }
         let grammar = desk.settings.grammar(self.hello == Hello::Ehlo);

@@ -80,3 +80,13 @@ fn a_transaction_without_recipients_sends_nothing() {
     let codes = reply.lines().map(|line| &line[..3]).collect::<Vec<_>>();
     assert_eq!(codes, ["450", "554", "250"]);
 }
+
+#[test]
+fn pipelining_to_nobody_is_no_error_of_the_client() {
+    let mut driver = Driver::greeted(settings());
+    for _ in 0..50 {
+        let reply = driver.say("MAIL FROM:<>\r\nRCPT TO:<refused@mx.example>\r\nDATA\r\nRSET\r\n");
+        let codes = reply.lines().map(|line| &line[..3]).collect::<Vec<_>>();
+        assert_eq!(codes, ["250", "550", "554", "250"]);
+    }
+}
