@@ -207,3 +207,22 @@ fn a_connection_lost_in_a_message_breaks_it() {
         [Event::Finished(Finish::Broken), Event::Closed(Closed::Lost)]
     );
 }
+
+#[test]
+fn after_a_refused_sender_nothing_is_said_of_recipients() {
+    let mut client = Client::greeted("250 PIPELINING\r\n");
+    client.begin(2);
+    assert_eq!(
+        client.hear("450 later\r\n503 no\r\n503 no\r\n503 no\r\n"),
+        "RSET\r\n"
+    );
+    let events = client.events();
+    assert!(
+        matches!(
+            &events[..],
+            [Event::Finished(Finish::Refused { command: Command::Mail, reply })]
+                if reply.code.number() == 450
+        ),
+        "{events:?}"
+    );
+}

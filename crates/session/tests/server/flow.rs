@@ -1,5 +1,9 @@
 //! Conversations as they should go.
 
+use bytes::{Bytes, BytesMut};
+use postroad_reply::MailReply;
+use postroad_session::server::{Event, Want};
+
 use crate::driver::{Driver, settings};
 
 #[test]
@@ -43,4 +47,40 @@ fn a_message_is_taken() {
     );
     assert_eq!(driver.log.accepted, [b"Subject: x\r\n\r\n.dot\r\n"]);
     assert!(driver.is_closed());
+}
+
+#[test]
+fn replies_to_a_pipeline_go_out_together() {
+    let mut driver = Driver::greeted(settings());
+    let (session, now) = (&mut driver.session, driver.now);
+    let input = Bytes::from_static(b"NOOP\r\nMAIL FROM:<>\r\nNOOP\r\n");
+    let progress = session.handle_input(input.clone(), now);
+    assert_eq!(progress.want, Want::Answer);
+    let ticket = loop {
+        if let Event::Mail { ticket, .. } = session.poll_event().expect("MAIL is asked about") {
+            break ticket;
+        }
+    };
+    session.answer(ticket, MailReply::Accepted, now);
+    let mut out = BytesMut::new();
+    assert!(
+        !session.poll_transmit(&mut out),
+        "there is more input to act on"
+    );
+    let progress = session.handle_input(input.slice(progress.consumed..), now);
+    assert_eq!(progress.want, Want::More);
+    assert!(session.poll_transmit(&mut out));
+    assert_eq!(out.iter().filter(|octet| **octet == b'\n').count(), 3);
+}
+
+#[test]
+fn replies_go_out_while_a_question_stays_open() {
+    let mut driver = Driver::greeted(settings());
+    let (session, now) = (&mut driver.session, driver.now);
+    let input = Bytes::from_static(b"NOOP\r\nMAIL FROM:<>\r\nNOOP\r\n");
+    let progress = session.handle_input(input, now);
+    assert_eq!(progress.want, Want::Answer);
+    let mut out = BytesMut::new();
+    assert!(session.poll_transmit(&mut out));
+    assert!(out.starts_with(b"250 2.0.0"));
 }

@@ -134,3 +134,12 @@ fn the_lifetime_lets_a_commit_finish_too_without_a_busy_timer() {
     assert!(driver.hear().contains("250 2.0.0"));
     assert!(driver.is_closed());
 }
+
+#[test]
+fn every_command_starts_the_wait_anew() {
+    let mut driver = Driver::greeted(settings());
+    for _ in 0..5 {
+        assert!(driver.say("NOOP\r\n").starts_with("250 "));
+        assert_eq!(driver.wait(Duration::from_secs(4 * 60)), "");
+    }
+}
