@@ -105,6 +105,7 @@ macro_rules! conformance {
     ($fixture:ty: $($group:ident::$check:ident)*) => {
         $(
             #[tokio::test]
+            #[allow(clippy::disallowed_methods, reason = "a check has a runtime of its own")]
             async fn $check() {
                 let fixture = <$fixture as $crate::conformance::Fixture>::make().await;
                 $crate::conformance::$group::$check(fixture).await;
