@@ -100,10 +100,6 @@ settings! {
         command: Duration = is(5 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
         /// For the next octets of message data (RFC 5321 4.5.3.2.5).
         data_block: Duration = is(3 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
-        /// For the message to be safely stored after the end of its data; then the client gets
-        /// 451. A client waits 10 minutes (RFC 5321 4.5.3.2.6).
-        end_of_data: Duration =
-            is(10 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
         /// For a client to take what was sent to it.
         write: Duration = is(3 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
         /// For open transactions to end when the server is told to stop; then they get 421.
