@@ -1,0 +1,94 @@
+//! Many at once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postroad_host::tasks;
+
+use crate::stand::{Plan, SHARE, run, until};
+
+#[test]
+fn two_hundred_sessions_at_once_each_get_their_messages_in() {
+    run(async {
+        let stand = Arc::new(Plan::new().start());
+        let mut sessions = Vec::new();
+        for n in 0..200 {
+            let stand = Arc::clone(&stand);
+            sessions.push(tasks::spawn(async move {
+                let mut client = stand.greeted().await;
+                for m in 0..3 {
+                    client.expect("MAIL FROM:<me@client.example>", "250 ").await;
+                    client.expect("RCPT TO:<both@mx.example>", "250 ").await;
+                    client.expect("DATA", "354 ").await;
+                    client
+                        .expect(&format!("message {n} {m}\r\n."), "250 ")
+                        .await;
+                }
+                client.expect("QUIT", "221 ").await;
+                client.ends().await;
+            }));
+        }
+        for session in sessions {
+            session.await.unwrap();
+        }
+        stand.is_empty().await;
+        let mut bodies = BTreeSet::new();
+        for entry in stand.queued().await {
+            assert_eq!(entry.envelope.recipients.len(), 2);
+            bodies.insert(stand.octets(&entry).await);
+        }
+        assert_eq!(bodies.len(), 600);
+        assert_eq!(stand.free_budget(), Plan::new().body_budget);
+    });
+}
+
+#[test]
+fn a_client_waits_for_room_before_354_and_goes_on_when_there_is() {
+    run(async {
+        let mut plan = Plan::new();
+        plan.body_budget = 2 * SHARE as usize;
+        let stand = plan.start();
+        let mut one = stand.in_data().await;
+        let two = stand.in_data().await;
+        assert_eq!(stand.free_budget(), 0);
+        let mut third = stand.with_recipient().await;
+        third.send(b"DATA\r\n").await;
+        third.hears_nothing_for(Duration::from_millis(200)).await;
+        // Who has begun is never kept waiting.
+        one.expect("end\r\n.", "250 ").await;
+        assert!(third.reply().await.starts_with("354 "));
+
+        // A chunk waits likewise; it is read once there is room.
+        let mut fourth = stand.with_recipient().await;
+        fourth.send(b"BDAT 4 LAST\r\nabcd").await;
+        fourth.hears_nothing_for(Duration::from_millis(200)).await;
+        two.reset();
+        assert!(fourth.reply().await.starts_with("250 "));
+        third.expect("end\r\n.", "250 ").await;
+        assert_eq!(stand.free_budget(), 2 * SHARE as usize);
+        assert_eq!(stand.queued().await.len(), 3);
+    });
+}
+
+#[test]
+fn a_client_that_leaves_while_it_waits_for_room_takes_none() {
+    run(async {
+        let mut plan = Plan::new();
+        plan.body_budget = SHARE as usize;
+        let stand = plan.start();
+        let mut one = stand.in_data().await;
+        for _ in 0..5 {
+            let mut waiting = stand.with_recipient().await;
+            waiting.send(b"DATA\r\n").await;
+            waiting.reset();
+        }
+        one.expect("end\r\n.", "250 ").await;
+        one.expect("QUIT", "221 ").await;
+        drop(one);
+        stand.is_empty().await;
+        until("the room is free", || stand.free_budget() == SHARE as usize).await;
+        assert_eq!(stand.queued().await.len(), 1);
+        stand.still_serves().await;
+    });
+}

@@ -1,0 +1,155 @@
+//! Who is taken as a recipient, and what becomes of the places of new mailboxes.
+
+use crate::stand::{Plan, mailbox, run};
+
+#[test]
+fn each_mailbox_gets_a_message_once_by_the_rcpt_that_named_it_first() {
+    run(async {
+        let stand = Plan::new().start();
+        let mut client = stand.greeted().await;
+        client.expect("MAIL FROM:<>", "250 ").await;
+        for address in ["both@mx.example", "ADA+x@mx.example", "bob@mx.example"] {
+            let rcpt = format!("RCPT TO:<{address}>");
+            client.expect(&rcpt, "250 2.1.5 ").await;
+            client.expect(&rcpt, "250 2.1.5 ").await;
+        }
+        client.expect("DATA", "354 ").await;
+        client.expect("x\r\n.", "250 ").await;
+        let queued = stand.queued().await;
+        let recipients = queued[0].envelope.recipients.iter();
+        let mut named: Vec<_> = recipients
+            .map(|recipient| (recipient.target.to_string(), recipient.origin.to_string()))
+            .collect();
+        named.sort();
+        let both = "both@mx.example".to_owned();
+        let expected = [
+            ("ada@mx.example".to_owned(), both.clone()),
+            ("bob@mx.example".to_owned(), both),
+        ];
+        assert_eq!(named, expected);
+        // With two recipients, the trace names none of them (RFC 5321 7.2).
+        let trace = String::from_utf8_lossy(&queued[0].envelope.trace).into_owned();
+        assert!(!trace.contains("for <"), "{trace}");
+    });
+}
+
+#[test]
+fn recipients_get_the_replies_of_their_row() {
+    run(async {
+        let stand = Plan::new().start();
+        let mut client = stand.greeted().await;
+        client
+            .expect("RCPT TO:<ada@mx.example>", "503 5.5.1 ")
+            .await;
+        client.expect("MAIL FROM:<>", "250 ").await;
+        client.expect("RCPT TO:<no@mx.example>", "550 5.1.1 ").await;
+        client.expect("DATA", "554 5.5.1 ").await;
+        client
+            .expect("RCPT TO:<x@elsewhere.example>", "550 5.7.1 ")
+            .await;
+        client.expect("RCPT TO:<x@[192.0.2.1]>", "550 5.7.1 ").await;
+        client
+            .expect("RCPT TO:<nowhere@mx.example>", "451 4.3.5 ")
+            .await;
+        client
+            .expect("RCPT TO:<j\u{f6}rg@mx.example>", "553 5.6.7 ")
+            .await;
+        client.expect("RCPT TO:ada@mx.example", "501 5.1.3 ").await;
+        client.expect("RCPT TO:<>", "501 5.1.3 ").await;
+        client
+            .expect("RCPT TO:<ada@mx.example> SPEED=1", "555 5.5.4 ")
+            .await;
+        client
+            .expect("RCPT TO:<@relay.example:ada@mx.example>", "250 2.1.5 ")
+            .await;
+        client.expect("DATA", "354 ").await;
+        client.expect("x\r\n.", "250 ").await;
+        let queued = stand.queued().await;
+        let target = &queued[0].envelope.recipients[0].target;
+        assert_eq!(*target, mailbox("ada@mx.example"), "the route is dropped");
+    });
+}
+
+#[test]
+fn places_of_new_mailboxes_are_freed_on_abort_and_kept_on_acceptance() {
+    run(async {
+        // There is room for two.
+        let stand = Plan::new().start();
+        let mut client = stand.greeted().await;
+        for end in ["RSET", "EHLO again.example"] {
+            client.expect("MAIL FROM:<>", "250 ").await;
+            client.expect("RCPT TO:<one@new.example>", "250 ").await;
+            client.expect("RCPT TO:<two@new.example>", "250 ").await;
+            client
+                .expect("RCPT TO:<three@new.example>", "452 4.3.1 ")
+                .await;
+            client.expect(end, "250").await;
+        }
+        assert!(stand.mailboxes.is_empty());
+        client.expect("MAIL FROM:<>", "250 ").await;
+        client.expect("RCPT TO:<one@new.example>", "250 ").await;
+        client.expect("DATA", "354 ").await;
+        client.expect("x\r\n.", "250 ").await;
+        assert!(stand.mailboxes.contains(&mailbox("one@new.example")));
+
+        // One place is left, and two clients want it.
+        let mut other = stand.greeted().await;
+        other.expect("MAIL FROM:<>", "250 ").await;
+        other.expect("RCPT TO:<two@new.example>", "250 ").await;
+        client.expect("MAIL FROM:<>", "250 ").await;
+        client
+            .expect("RCPT TO:<three@new.example>", "452 4.3.1 ")
+            .await;
+        client.expect("RCPT TO:<one@new.example>", "250 ").await;
+        other.expect("QUIT", "221 ").await;
+        other.ends().await;
+        client.expect("RCPT TO:<three@new.example>", "250 ").await;
+        // A message that is refused at its end frees them, too.
+        client.expect("DATA", "354 ").await;
+        client.expect("bare\nLF\r\n.", "554 5.6.0 ").await;
+        assert_eq!(stand.mailboxes.len(), 1);
+        client.expect("MAIL FROM:<>", "250 ").await;
+        client.expect("RCPT TO:<four@new.example>", "250 ").await;
+    });
+}
+
+#[test]
+fn too_many_recipients_are_for_another_transaction() {
+    run(async {
+        let mut plan = Plan::new();
+        plan.session.limits.recipients = 100;
+        let stand = plan.start();
+        let mut client = stand.greeted().await;
+        client.expect("MAIL FROM:<>", "250 ").await;
+        let run: String = (0..101)
+            .map(|n| format!("RCPT TO:<ada+{n}@mx.example>\r\n"))
+            .collect();
+        client.send(run.as_bytes()).await;
+        for n in 0..101 {
+            let reply = client.reply().await;
+            let beginning = if n < 100 { "250 2.1.5 " } else { "452 4.5.3 " };
+            assert!(reply.starts_with(beginning), "{n}: {reply}");
+        }
+    });
+}
+
+#[test]
+fn who_tries_out_names_is_disconnected() {
+    run(async {
+        let mut plan = Plan::new();
+        plan.session.limits.refused_recipients = 5;
+        let stand = plan.start();
+        let mut client = stand.greeted().await;
+        client.expect("MAIL FROM:<>", "250 ").await;
+        for n in 0..5 {
+            client
+                .expect(&format!("RCPT TO:<guess{n}@mx.example>"), "550 ")
+                .await;
+        }
+        client
+            .expect("RCPT TO:<guess@mx.example>", "421 4.7.0 ")
+            .await;
+        client.ends().await;
+        stand.still_serves().await;
+    });
+}
