@@ -5,7 +5,7 @@ use postroad_clock::UnixMs;
 use postroad_host::chance::Chance;
 use postroad_host::clock::Clock;
 use postroad_reply::{QueueId, TransactionId};
-use postroad_store::{Leased, QueueStore, Staged, Trouble, commit};
+use postroad_store::{Leased, Pressure, QueueStore, Staged, Trouble, commit};
 
 use crate::executor::turn;
 use crate::ledger::{Answer, Number, Sent};
@@ -36,6 +36,12 @@ pub(crate) async fn run<S: QueueStore>(
             Ok(None) => {}
             // The power went before anything was said.
             Err(_) if shared.disk.is_down() => return,
+            // A disk that takes no more writes can't be told to forget what it has half taken: the
+            // message may come back when the power has gone before the disk was better.
+            Err(trouble) if store.pressure() == Pressure::ReadOnly => {
+                let mut ledger = shared.ledger.borrow_mut();
+                ledger.answer(number, Answer::None, &trouble.to_string());
+            }
             Err(trouble) => {
                 let mut ledger = shared.ledger.borrow_mut();
                 ledger.answer(number, Answer::Refused, &trouble.to_string());

@@ -24,4 +24,4 @@ mod stores;
 pub use ledger::Answers;
 pub use node::{Report, run};
 pub use plan::{Hardships, StorePlan};
-pub use stores::{Simulated, Start};
+pub use stores::{Simulated, SpoolWorker, Start, Started};

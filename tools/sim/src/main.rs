@@ -6,7 +6,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use postroad_host::disk::sim::SimDisk;
 use postroad_sim::{Hardships, Report, run};
+use postroad_spool::Spool;
 use postroad_store::memory::MemoryStore;
 
 /// Crashes a node on a simulated disk, again and again, and checks what it promised.
@@ -37,11 +39,15 @@ impl Arguments {
         Hardships {
             faults: self.faults,
             small_disk: self.small_disk,
+            adjust: None,
         }
     }
 
     fn run(&self, seed: u64) -> Report {
-        run::<MemoryStore>(seed, self.hardships())
+        match self.model {
+            true => run::<MemoryStore>(seed, self.hardships()),
+            false => run::<Spool<SimDisk>>(seed, self.hardships()),
+        }
     }
 
     /// The line that repeats a run.

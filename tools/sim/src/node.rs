@@ -17,7 +17,7 @@ use postroad_store::{Leased, Pressure, QueueStore};
 use crate::executor::{Executor, turn};
 use crate::ledger::{Answers, Found, Ledger};
 use crate::plan::{Hardships, Plan};
-use crate::stores::{Simulated, Start};
+use crate::stores::{Simulated, Start, Started};
 use crate::{carrier, client, letter};
 
 /// How long a lease is.
@@ -75,7 +75,6 @@ pub fn run<S: Simulated>(seed: u64, hardships: Hardships) -> Report {
         starts: 0,
         changes: 0,
         trace_hash: 0,
-        log: String::new(),
     };
     if let Some(capacity) = run.plan.capacity {
         run.disk.set_capacity(capacity);
@@ -93,7 +92,6 @@ struct Run {
     starts: u64,
     changes: u64,
     trace_hash: u64,
-    log: String,
 }
 
 impl Run {
@@ -167,13 +165,19 @@ impl Run {
     fn note_disk(&mut self) {
         self.changes += self.disk.changes();
         self.trace_hash = self.trace_hash.rotate_left(7) ^ self.disk.trace_hash();
-        self.log = self.disk.log();
+        let log = self.disk.log();
+        let mut ledger = self.ledger.borrow_mut();
+        log.lines()
+            .for_each(|line| ledger.tell(format!("    {line}")));
     }
 
     /// From start to crash or, the last time, until nothing is left to do.
     fn start<S: Simulated>(&mut self, kept: &mut S::Kept, last: bool) {
         self.starts += 1;
         self.ledger.borrow_mut().start();
+        // No machine starts in no time.
+        self.clock
+            .advance(Duration::from_millis(500 + self.chance.below(5000)));
         let may_fail = !last && (self.plan.faults > 0 || self.plan.capacity.is_some());
         let opened = S::open(
             kept,
@@ -185,7 +189,11 @@ impl Run {
                 chance: self.chance.fork(),
             },
         );
-        let (store, mut worker) = match opened {
+        let Started {
+            store,
+            mut worker,
+            damage,
+        } = match opened {
             Ok(opened) => opened,
             Err(_) if self.disk.is_down() || may_fail => return,
             Err(why) => {
@@ -193,6 +201,11 @@ impl Run {
                 return ledger.complain(format!("the store does not start: {why}"));
             }
         };
+        // Without power all reading fails, which looks like damage.
+        for damage in damage.into_iter().filter(|_| !self.disk.is_down()) {
+            let mut ledger = self.ledger.borrow_mut();
+            ledger.complain(format!("damage where there can be none: {damage}"));
+        }
         let mailboxes = match Maildirs::open(self.disk.clone(), Path::new("/mail")) {
             Ok(mailboxes) => mailboxes,
             Err(_) if self.disk.is_down() || may_fail => return,
@@ -296,8 +309,6 @@ impl Run {
 
     fn report(self, seed: u64) -> Report {
         let ledger = self.ledger.into_inner();
-        let mut story = ledger.story.clone();
-        story.extend(self.log.lines().map(str::to_owned));
         Report {
             seed,
             answers: ledger.answers(),
@@ -305,7 +316,7 @@ impl Run {
             changes: self.changes,
             trace_hash: self.trace_hash,
             wrong: ledger.wrong,
-            story,
+            story: ledger.story,
         }
     }
 }

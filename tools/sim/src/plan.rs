@@ -1,14 +1,17 @@
 //! What one run does, as its seed says.
 
 use postroad_host::chance::Chance;
+use postroad_spool::Options;
 
 /// What a run is to have besides crashes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Hardships {
     /// EIO, ENOSPC, short writes and failed syncs, at any call.
     pub faults: bool,
     /// A disk that may be too small for all the mail.
     pub small_disk: bool,
+    /// What else is to be changed in the options of the spool.
+    pub adjust: Option<fn(&mut Options)>,
 }
 
 /// What one run does.
@@ -38,9 +41,15 @@ pub struct StorePlan {
     /// The length of a segment, in octets.
     pub segment: u64,
     /// From how many octets on a body is a file of its own.
-    pub body_file: u64,
+    pub body_file: usize,
     /// After how many octets of log there is a checkpoint.
     pub checkpoint: u64,
+    /// How many octets of messages may be in memory.
+    pub memory: usize,
+    /// Calls to its disk may fail.
+    pub faults: bool,
+    /// What else is to be changed in the options of the spool.
+    pub adjust: Option<fn(&mut Options)>,
 }
 
 impl Plan {
@@ -69,6 +78,9 @@ impl Plan {
                 segment: (32 * 1024) << chance.below(3),
                 body_file: 512 << chance.below(5),
                 checkpoint: (8 * 1024) << chance.below(5),
+                memory: 1024 << chance.below(12),
+                faults: hardships.faults,
+                adjust: hardships.adjust,
             },
         }
     }
