@@ -41,6 +41,8 @@ pub(crate) struct Shared<'a> {
     sending: Cell<u64>,
     /// Nothing is left to send or to deliver.
     idle: Cell<bool>,
+    /// What was left in the queue at the last look.
+    left: RefCell<String>,
 }
 
 /// What a run has come to.
@@ -223,6 +225,7 @@ impl Run {
             may_fail,
             sending: Cell::new(if last { 0 } else { self.plan.clients }),
             idle: Cell::new(false),
+            left: RefCell::default(),
         };
         let came_to_its_end = self.turns::<S>(&shared, &store, &mut worker, &mailboxes);
         if !last {
@@ -230,7 +233,8 @@ impl Run {
         }
         let mut ledger = self.ledger.borrow_mut();
         if !came_to_its_end {
-            ledger.complain("the queue was not emptied in the end".to_owned());
+            let left = shared.left.borrow();
+            ledger.complain(format!("the queue was not emptied in the end: {left}"));
         }
         if store.pressure() != Pressure::None {
             ledger.complain(format!("an empty store says {:?}", store.pressure()));
@@ -329,6 +333,7 @@ async fn watch<S: QueueStore>(shared: &Shared<'_>, store: &S) {
         }
         if shared.sending.get() == 0 && shared.fresh.borrow().is_empty() {
             let page = store.page(None, 1).await;
+            *shared.left.borrow_mut() = format!("{page:?}");
             shared.idle.set(page.is_ok_and(|page| page.is_empty()));
         }
     }
