@@ -226,3 +226,18 @@ fn after_a_refused_sender_nothing_is_said_of_recipients() {
         "{events:?}"
     );
 }
+
+#[test]
+fn chunks_wait_for_each_other_where_nothing_is_pipelined() {
+    let mut client = Client::greeted("250 CHUNKING\r\n");
+    client.begin(1);
+    assert_eq!(client.hear("250 ok\r\n"), "RCPT TO:<b0@mx.example>\r\n");
+    client.hear("250 ok\r\n");
+    assert!(client.0.wants_body());
+    client.0.body(b"one\r\n", Mono(0));
+    assert!(!client.0.wants_body());
+    client.hear("250 ok\r\n");
+    assert!(client.0.wants_body());
+    client.0.end_body(Mono(0));
+    assert_eq!(client.sent(), "BDAT 0 LAST\r\n");
+}

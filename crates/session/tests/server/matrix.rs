@@ -88,6 +88,29 @@ fn forms() -> Vec<(String, String)> {
     forms
 }
 
+/// Where a session can stand when a command comes: in each phase after EHLO, and ready after
+/// HELO, when no extension holds.
+fn places() -> Vec<(String, fn(Phase) -> Driver, Phase)> {
+    let mut places = Vec::new();
+    for phase in Phase::ALL {
+        places.push((format!("{phase:?}"), in_phase as fn(Phase) -> Driver, phase));
+        if phase == Phase::Connected {
+            places.push(("ReadyByHelo".into(), after_helo, phase));
+        }
+    }
+    places
+}
+
+fn after_helo(_: Phase) -> Driver {
+    let mut driver = Driver::connected(settings());
+    assert!(
+        driver
+            .say("HELO client.example\r\n")
+            .starts_with("250 mx.example ")
+    );
+    driver
+}
+
 /// A session in that phase.
 fn in_phase(phase: Phase) -> Driver {
     let without_recipients = |command: &str| {
@@ -133,9 +156,8 @@ fn in_phase(phase: Phase) -> Driver {
     }
 }
 
-/// What is said in that phase, lines apart by bars.
-fn reply_in(phase: Phase, sent: &str) -> String {
-    let mut driver = in_phase(phase);
+/// What is said, lines apart by bars.
+fn reply_in(mut driver: Driver, sent: &str) -> String {
     let reply = driver.say(sent);
     let mut reply = reply.trim_end().lines().collect::<Vec<_>>().join(" | ");
     if reply.is_empty() {
@@ -163,18 +185,16 @@ fn matrix() -> String {
             }
         )
         .unwrap();
-        let mut said: Vec<(String, Vec<Phase>)> = Vec::new();
-        for phase in Phase::ALL {
-            let reply = reply_in(phase, &sent);
+        let mut said: Vec<(String, Vec<String>)> = Vec::new();
+        for (name, driver, phase) in places() {
+            let reply = reply_in(driver(phase), &sent);
             match said.last_mut() {
-                Some((same, phases)) if *same == reply => phases.push(phase),
-                _ => said.push((reply, vec![phase])),
+                Some((same, names)) if *same == reply => names.push(name),
+                _ => said.push((reply, vec![name])),
             }
         }
-        for (reply, phases) in said {
-            let phases = phases.iter().map(|phase| format!("{phase:?}"));
-            let phases = phases.collect::<Vec<_>>().join(", ");
-            writeln!(text, "    {phases}:\n        {reply}").unwrap();
+        for (reply, names) in said {
+            writeln!(text, "    {}:\n        {reply}", names.join(", ")).unwrap();
         }
     }
     text

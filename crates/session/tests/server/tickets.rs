@@ -60,8 +60,8 @@ fn a_lost_ticket_becomes_the_rows_temporary_reply() {
         (with_recipient(), "DATA\r\n", "451 4.3.0"),
         (with_recipient(), "BDAT 3\r\nabc", "451 4.3.0"),
         (in_data(), "x\r\n.\r\n", "451 4.3.0"),
-        (asked(), "VRFY b\r\n", "252 2.5.0"),
-        (asked(), "EXPN b\r\n", "252 2.5.0"),
+        (asked(), "VRFY b\r\n", "252 2.5.0 Cannot VRFY"),
+        (asked(), "EXPN b\r\n", "252 2.5.0 Cannot EXPN"),
     ] {
         let (driver, reply) = dropped(driver, command);
         assert!(reply.starts_with(said), "{command}: {reply}");
