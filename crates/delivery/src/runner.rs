@@ -103,6 +103,7 @@ where
         let mut claiming = None;
         let mut next_look = self.deliverer.clock.mono();
         let mut fresh_open = true;
+        let mut in_trouble = false;
         loop {
             let in_flight = work.len() - usize::from(claiming.is_some());
             self.in_flight.0.store(in_flight, Ordering::Relaxed);
@@ -119,6 +120,11 @@ where
                     Done::Claimed(claimed) => {
                         let asked = claiming.take().unwrap_or(0);
                         next_look = self.next_look(&claimed, asked);
+                        // Said once, not at every look, however long the trouble lasts.
+                        if let Err(trouble) = &claimed && !in_trouble {
+                            say_trouble(trouble);
+                        }
+                        in_trouble = claimed.is_err();
                         for leased in claimed.unwrap_or_default() {
                             work.push(self.attempt(leased));
                         }
@@ -161,15 +167,7 @@ where
         let now = self.deliverer.clock.mono();
         match claimed {
             Ok(leases) if leases.len() >= asked => now,
-            Ok(_) => now + self.pace.poll,
-            Err(trouble) => {
-                Event::DeliveryTrouble {
-                    queue_id: None,
-                    cause: trouble,
-                }
-                .emit();
-                now + self.pace.poll
-            }
+            _ => now + self.pace.poll,
         }
     }
 
@@ -192,4 +190,12 @@ where
         }
         self.in_flight.0.store(0, Ordering::Relaxed);
     }
+}
+
+fn say_trouble(trouble: &Trouble) {
+    Event::DeliveryTrouble {
+        queue_id: None,
+        cause: trouble,
+    }
+    .emit();
 }

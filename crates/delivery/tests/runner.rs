@@ -475,3 +475,24 @@ fn what_waits_at_a_drain_is_handed_back() -> io::Result<()> {
         assert!(sender.is_closed());
     })
 }
+
+#[test]
+fn a_store_that_is_read_only_for_long_is_told_of_once() -> io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let node = Node::new(RealDisk, folder.path(), MemoryStore::new(), RealClock)?;
+    node.store.set_pressure(Pressure::ReadOnly);
+    let pace = Pace {
+        poll: Duration::from_millis(1),
+        ..Pace::default()
+    };
+    let said = log_of(|| {
+        tasks::run(0, async {
+            let (_sender, fresh) = tokio::sync::mpsc::channel(1);
+            let runner = Runner::new(node.deliverer, pace);
+            let drain = tasks::sleep(Duration::from_millis(50));
+            runner.run(fresh, drain).await;
+        })
+    });
+    assert_eq!(said, ["delivery.trouble|the spool is read-only"]);
+    Ok(())
+}
