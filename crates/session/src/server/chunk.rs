@@ -4,7 +4,7 @@ use bytes::Bytes;
 use postroad_clock::Mono;
 use postroad_reply::{Answer, BdatGate, BdatLife, BdatReply, Command as Row, DataReply, Reply};
 use postroad_wire::bdat::ChunkReader;
-use postroad_wire::command::{Command, Verb};
+use postroad_wire::command::{Command, SyntaxError, Verb};
 
 use super::command::switched_off;
 use super::data::ask_for_place;
@@ -21,35 +21,33 @@ use super::syntax;
 impl Commands {
     /// Takes a BDAT line.
     pub(super) fn take_chunk(self, arguments: &[u8], desk: &mut Desk) -> State {
-        let off = switched_off(Verb::Bdat, &desk.settings);
-        let is_off = off.is_some();
-        let stands_against = off.or_else(|| Row::Bdat.gate(self.phase()));
-        let grammar = desk.settings.grammar(self.hello == Hello::Ehlo);
-        let line = match Verb::Bdat.parse(arguments, &grammar) {
-            Ok(Command::Bdat { size, last }) => ChunkLine { size, last },
-            // Without CHUNKING this is but an unknown verb.
-            _ if is_off => {
-                let reply = stands_against.unwrap_or(BdatGate::BadSequence.into());
-                return self.refuse(Row::Bdat, reply, desk);
-            }
-            // BDAT parses to nothing else.
-            Ok(_) => return self.refuse(Row::Bdat, BdatGate::BadSequence, desk),
-            Err(error) => {
-                // How many octets follow isn't known, so that no command can be told from them.
-                desk.say(stands_against.unwrap_or_else(|| syntax::reply(Verb::Bdat, &error)));
-                out_of_step(desk);
-                return State::Commands(self);
-            }
-        };
-        match stands_against {
-            Some(reply) => {
-                if desk.is_too_much_junk(Row::Bdat) {
-                    return State::Commands(self);
-                }
-                self.skip(line, reply, desk)
-            }
-            None => self.begin_chunk(line, desk),
+        let line = ChunkLine::read(arguments, desk);
+        if let Some(reply) = switched_off(Verb::Bdat, &desk.settings) {
+            return match line {
+                Ok(line) => self.refuse_chunk(line, reply, desk),
+                // Without CHUNKING this is but an unknown verb.
+                Err(_) => self.refuse(Row::Bdat, reply, desk),
+            };
         }
+        match (line, Row::Bdat.gate(self.phase())) {
+            (Ok(line), None) => self.begin_chunk(line, desk),
+            (Ok(line), Some(reply)) => self.refuse_chunk(line, reply, desk),
+            (Err(error), gate) => {
+                // How many octets follow isn't known, so that no command can be told from them.
+                desk.say(gate.unwrap_or_else(|| syntax::reply(Verb::Bdat, &error)));
+                out_of_step(desk);
+                State::Commands(self)
+            }
+        }
+    }
+
+    /// Refuses a chunk that has no place here. It counts as junk and not as an error, for others
+    /// may be on their way behind one that failed (RFC 3030 2).
+    fn refuse_chunk(self, line: ChunkLine, reply: Reply, desk: &mut Desk) -> State {
+        if desk.is_too_much_junk(Row::Bdat) {
+            return State::Commands(self);
+        }
+        self.skip(line, reply, desk)
     }
 
     /// Throws the octets of a refused chunk away before it says why (RFC 3030 2).
@@ -90,6 +88,17 @@ impl Commands {
             Transaction::None | Transaction::ChunkFailed => {
                 Commands { hello, transaction }.skip(line, BdatGate::BadSequence, desk)
             }
+        }
+    }
+}
+
+impl ChunkLine {
+    /// Reads what follows BDAT.
+    fn read(arguments: &[u8], desk: &Desk) -> Result<ChunkLine, SyntaxError> {
+        match Verb::Bdat.parse(arguments, &desk.settings.grammar(true))? {
+            Command::Bdat { size, last } => Ok(ChunkLine { size, last }),
+            // BDAT parses to nothing else.
+            _ => Err(SyntaxError::MissingArgument("the size of the chunk")),
         }
     }
 }

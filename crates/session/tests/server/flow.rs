@@ -1,8 +1,8 @@
 //! Conversations as they should go.
 
 use bytes::{Bytes, BytesMut};
-use postroad_reply::MailReply;
-use postroad_session::server::{Event, Want};
+use postroad_reply::{MailReply, Text, VrfyReply};
+use postroad_session::server::{Event, LookupRule, Want};
 
 use crate::driver::{Driver, settings};
 
@@ -83,4 +83,77 @@ fn replies_go_out_while_a_question_stays_open() {
     let mut out = BytesMut::new();
     assert!(session.poll_transmit(&mut out));
     assert!(out.starts_with(b"250 2.0.0"));
+}
+
+#[test]
+fn vrfy_and_expn_are_asked_about_where_that_is_set() {
+    let mut settings = settings();
+    settings.vrfy = LookupRule::Asked;
+    settings.expn = LookupRule::Asked;
+    let mut driver = Driver::with_recipient(settings);
+    assert!(driver.say("VRFY nobody\r\n").starts_with("550 5.1.1"));
+    assert!(driver.say("EXPN nothing\r\n").starts_with("550 5.1.1"));
+    assert!(
+        driver.say("DATA\r\n").starts_with("354 "),
+        "the transaction wasn't disturbed"
+    );
+}
+
+#[test]
+fn a_name_in_utf8_is_shown_only_to_who_can_take_it() {
+    for (command, said) in [
+        ("VRFY b\r\n", "252 2.6.8 "),
+        ("VRFY b SMTPUTF8\r\n", "250 2.1.5 J\u{fc}rgen"),
+    ] {
+        let mut settings = settings();
+        settings.vrfy = LookupRule::Asked;
+        let mut driver = Driver::greeted(settings);
+        driver.keeps = |event| matches!(event, Event::Vrfy { .. });
+        driver.say(command);
+        let Some(Event::Vrfy { ticket, .. }) = driver.open.take() else {
+            panic!("VRFY is asked about");
+        };
+        let name = Text::with_utf8("J\u{fc}rgen <b@mx.example>");
+        driver
+            .session
+            .answer(ticket, VrfyReply::Verified(name.into()), driver.now);
+        let reply = driver.hear();
+        assert!(reply.starts_with(said), "{command}: {reply}");
+    }
+}
+
+#[test]
+fn what_is_switched_off_is_neither_listed_nor_done() {
+    let mut settings = settings();
+    settings.help = false;
+    settings.offered.chunking = false;
+    settings.offered.pipelining = false;
+    settings.offered.smtputf8 = false;
+    settings.offered.eight_bit_mime = false;
+    let mut driver = Driver::connected(settings);
+    let greeting = driver.say("EHLO client.example\r\n");
+    for keyword in ["HELP", "CHUNKING", "PIPELINING", "SMTPUTF8", "8BITMIME"] {
+        assert!(!greeting.contains(keyword), "{greeting}");
+    }
+    assert!(driver.say("HELP\r\n").starts_with("502 5.5.1"));
+    assert!(
+        driver
+            .say("MAIL FROM:<> SMTPUTF8\r\n")
+            .starts_with("555 5.5.4")
+    );
+    assert!(
+        driver
+            .say("MAIL FROM:<> BODY=8BITMIME\r\n")
+            .starts_with("555 5.5.4")
+    );
+    assert!(driver.say("BDAT x\r\n").starts_with("500 5.5.1"));
+    assert!(
+        driver
+            .say("BDAT 6 LAST\r\nQUIT\r\n")
+            .starts_with("500 5.5.1")
+    );
+    assert!(
+        driver.say("NOOP\r\n").starts_with("250 2.0.0"),
+        "the octets were no command"
+    );
 }
