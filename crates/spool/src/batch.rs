@@ -197,10 +197,13 @@ impl Batch {
         }
     }
 
-    /// The batch is void: all who wait are told, and memory stays as it was.
-    pub(crate) fn fail<D: Disk>(self, shared: &Shared<D>, trouble: &Trouble) {
+    /// The batch is void: all who wait are told, and memory stays as it was. Body files go only if
+    /// it is `gone` for good.
+    pub(crate) fn fail<D: Disk>(self, shared: &Shared<D>, trouble: &Trouble, gone: bool) {
         for queued in self.noted.into_iter().filter_map(|noted| noted.queued) {
-            remove_bodies(shared, &queued.request);
+            if gone {
+                remove_bodies(shared, &queued.request);
+            }
             queued.request.refuse(again(trouble));
         }
     }

@@ -216,7 +216,9 @@ impl<D: Disk> Committer<D> {
                 self.grown += batch.octets.len() as u64;
                 batch.apply(&self.shared);
             }
-            Err(trouble) => batch.fail(&self.shared, &trouble),
+            // While its end is not on disk, a start may still find the batch whole: then it must
+            // find the body files too.
+            Err(trouble) => batch.fail(&self.shared, &trouble, self.current.is_some()),
         }
     }
 

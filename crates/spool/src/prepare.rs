@@ -71,7 +71,14 @@ impl<D: Disk> Committer<D> {
         now: UnixMs,
         batch: &Batch,
     ) -> Result<Prepared, Trouble> {
-        let (envelope, mut state) = self.newest(id, batch)?.ok_or(Trouble::Unknown(id))?;
+        let (envelope, mut state) = match self.newest(id, batch) {
+            Ok(found) => found.ok_or(Trouble::Unknown(id))?,
+            // What can't be read can still be taken out; its octets were set aside.
+            Err(Trouble::Damaged(_)) if *amendment == Amendment::Delete => {
+                return Ok(gone(id, Reply::Done));
+            }
+            Err(trouble) => return Err(trouble),
+        };
         let leased = {
             let core = self.shared.core();
             // While a claim still reads the message, the lease is marked but has no slot yet.
@@ -183,11 +190,7 @@ fn nothing_to_write(reply: Reply) -> Prepared {
 /// A message's new state, which may be that it is gone.
 fn change(id: QueueId, envelope: Arc<Envelope>, state: MessageState, reply: Reply) -> Prepared {
     if state.is_finished() {
-        return Prepared {
-            parts: vec![(Part::done(id), Vec::new())],
-            effects: vec![Effect::Done { id }],
-            reply,
-        };
+        return gone(id, reply);
     }
     let key = key_of(&envelope, &state);
     let part = Part {
@@ -204,6 +207,14 @@ fn change(id: QueueId, envelope: Arc<Envelope>, state: MessageState, reply: Repl
             envelope,
             state,
         }],
+        reply,
+    }
+}
+
+fn gone(id: QueueId, reply: Reply) -> Prepared {
+    Prepared {
+        parts: vec![(Part::done(id), Vec::new())],
+        effects: vec![Effect::Done { id }],
         reply,
     }
 }

@@ -262,31 +262,34 @@ impl<D: Disk> Replay<'_, D> {
                 .opened
                 .get(&from)
                 .is_some_and(|opened| offset <= opened.len);
-        if fits {
-            self.index = checkpoint.index;
-            self.next_batch = self.next_batch.max(checkpoint.next_batch);
-            self.last_id = self.last_id.max(checkpoint.last_id);
-            // What is before `from` has frames, or is as good as if it had.
-            self.read_segments(from, offset)?;
-            let whole = self.index.after(None).all(|(_, entry)| {
-                self.opened.contains_key(&entry.base.place.segment)
-                    && entry
-                        .change()
-                        .is_none_or(|c| self.opened.contains_key(&c.place.segment))
-            });
-            if whole {
-                return Ok(true);
-            }
+        self.last_id = self.last_id.max(checkpoint.last_id);
+        if !fits {
+            // It is of before the last segments left; so it goes, and is no damage.
+            return Ok(false);
         }
-        // Not damage: the log has gone on without it (a start that found no room for a new one).
-        self.report(What::Checkpoint, checkpoint::path(self.options));
-        Ok(false)
+        self.index = checkpoint.index;
+        self.next_batch = self.next_batch.max(checkpoint.next_batch);
+        self.read_segments(from, offset)?;
+        let whole = self.index.after(None).all(|(_, entry)| {
+            self.opened.contains_key(&entry.base.place.segment)
+                && entry
+                    .change()
+                    .is_none_or(|c| self.opened.contains_key(&c.place.segment))
+        });
+        if !whole {
+            self.report(What::Checkpoint, checkpoint::path(self.options));
+        }
+        Ok(whole)
     }
 
     /// Reads all segments from `from` on, that one from `offset` on.
     fn read_segments(&mut self, from: SegmentNo, offset: u64) -> io::Result<()> {
         let numbers: Vec<SegmentNo> = self.opened.range(from..).map(|(n, _)| *n).collect();
         let mut before: Option<SegmentNo> = None;
+        // If the first has no frames, what its header says of the one before it must not be lost.
+        self.sealed = numbers
+            .first()
+            .and_then(|first| self.opened[first].header.before);
         for number in numbers {
             let start = if number == from { offset } else { DATA_START };
             let header = self.opened[&number].header;
@@ -297,8 +300,11 @@ impl<D: Disk> Replay<'_, D> {
                 let folder = self.options.segments_folder();
                 self.report(What::Missing, segment::log_path(&folder, expected));
             }
-            before = Some(number);
             self.read_segment(number, start)?;
+            // One without frames may be of an attempt that failed, and follows nothing.
+            if self.empty.last() != Some(&number) {
+                before = Some(number);
+            }
         }
         Ok(())
     }

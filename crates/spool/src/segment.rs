@@ -219,7 +219,11 @@ pub(crate) fn activate<D: Disk>(
     // frames without their epoch, nor takes frames behind the former segment's end for good.
     file.sync_data()?;
     disk.rename(&from, &log_path(folder, header.number))?;
-    disk.sync_dir(folder)?;
+    if let Err(e) = disk.sync_dir(folder) {
+        // It holds no frames. If it is there at the next start all the same, it is found empty.
+        let _ = disk.remove(&log_path(folder, header.number));
+        return Err(e);
+    }
     Ok(Arc::new(Segment {
         number: header.number,
         epoch: header.epoch,
