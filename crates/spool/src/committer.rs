@@ -334,10 +334,10 @@ impl<D: Disk> Committer<D> {
                 return Err(trouble::of(&e));
             }
         }
-        let (free, number) = {
+        let (free, number, last_id) = {
             let mut core = self.shared.core();
             match core.log.free.pop_front() {
-                Some(free) => (free, core.log.next_number()),
+                Some(free) => (free, core.log.next_number(), core.last_id),
                 None => return Err(Trouble::Full),
             }
         };
@@ -346,6 +346,7 @@ impl<D: Disk> Committer<D> {
             epoch: self.draw_epoch(free),
             before: self.sealed,
             first_batch: self.next_batch,
+            last_id,
         };
         let folder = self.shared.segments_folder();
         let segment = match segment::activate(&self.shared.disk, &folder, free, &header) {

@@ -51,7 +51,9 @@ impl<D: Disk> Spool<D> {
         let options = options.bounded();
         let lock = lock_folder(&disk, &options)?;
         let replayed = replay(&disk, &options)?;
-        let own_last = replayed.last_id;
+        // The former run may have given ids to messages that left no trace, up to its last moment.
+        let until_now = QueueId::from_parts(clock.unix().0, options.node, QueueId::MAX_SEQUENCE);
+        let last_id = replayed.last_id.max(until_now.0);
         let core = Core {
             index: replayed.index,
             leases: Leases::default(),
@@ -60,8 +62,8 @@ impl<D: Disk> Spool<D> {
                 free: replayed.free,
                 next: replayed.next_number,
             },
-            ids: QueueIdMaker::new(options.node, (own_last > 0).then_some(QueueId(own_last))),
-            last_id: replayed.last_id,
+            ids: QueueIdMaker::new(options.node, Some(QueueId(last_id))),
+            last_id,
         };
         let shared = Arc::new(Shared::new(disk, options, lock, core));
         let mut committer = Committer {

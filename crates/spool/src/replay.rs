@@ -202,6 +202,7 @@ impl<D: Disk> Replay<'_, D> {
                 }
                 let len = file.len().map_err(at)?;
                 self.next_batch = self.next_batch.max(header.first_batch);
+                self.last_id = self.last_id.max(header.last_id);
                 let segment = Arc::new(Segment {
                     number,
                     epoch: header.epoch,

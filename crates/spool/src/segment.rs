@@ -40,6 +40,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) before: Option<(SegmentNo, u64)>,
     /// The first batch it may hold.
     pub(crate) first_batch: u64,
+    /// No id up to this one is given again: what had it may have left no trace in the log.
+    pub(crate) last_id: u64,
 }
 
 /// Why a header can't be used.
@@ -64,6 +66,7 @@ impl SegmentHeader {
         let (before, end) = self.before.unwrap_or((SegmentNo(0), 0));
         octets[40..44].copy_from_slice(&before.0.to_le_bytes());
         octets[48..56].copy_from_slice(&end.to_le_bytes());
+        octets[56..64].copy_from_slice(&self.last_id.to_le_bytes());
         let crc = crc32c(&octets);
         octets[12..16].copy_from_slice(&crc.to_le_bytes());
         octets
@@ -87,6 +90,7 @@ impl SegmentHeader {
             epoch: u64_at(octets, 24),
             before: (before.0 != 0).then(|| (before, u64_at(octets, 48))),
             first_batch: u64_at(octets, 32),
+            last_id: u64_at(octets, 56),
         })
     }
 
