@@ -25,6 +25,17 @@ pub use value::{BareLineEnds, Level, LogFormat, Size};
 
 use postroad_wire::address::Domain;
 
+/// A configuration that can't be used.
+#[derive(Debug)]
+pub struct Faulty {
+    /// Everything that is wrong with it, in the order of the text.
+    pub problems: Vec<Problem>,
+    /// What is right in it, and defaults for what isn't, so that who uses it can say what else is
+    /// wrong. An entry of a list that can't be read is missing in the list. None where not even
+    /// that can be said.
+    pub readable: Option<Box<Config>>,
+}
+
 /// What settings take from the machine when they are not set.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
@@ -39,8 +50,9 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with it, in the order of the text.
-    pub fn load(text: &str, file: &str, machine_hostname: &str) -> Result<Config, Vec<Problem>> {
+    /// Everything that is wrong with it, in the order of the text, and what could be read all the
+    /// same.
+    pub fn load(text: &str, file: &str, machine_hostname: &str) -> Result<Config, Faulty> {
         let source = problem::Source::new(text, file);
         let mut reader = read::Reader::default();
         let (root, syntax) = toml::de::DeTable::parse_recoverable(text);
@@ -61,12 +73,14 @@ impl Config {
             check::all(config, &mut reader);
         }
         let (faults, places) = reader.into_parts();
-        match read {
-            Some(mut config) if faults.is_empty() => {
-                config.origin = problem::Origin { source, places };
-                Ok(config)
-            }
-            _ => Err(source.problems(&faults)),
+        let problems = source.problems(&faults);
+        let origin = problem::Origin { source, places };
+        match read.map(|config| Config { origin, ..config }) {
+            Some(config) if problems.is_empty() => Ok(config),
+            readable => Err(Faulty {
+                problems,
+                readable: readable.map(Box::new),
+            }),
         }
     }
 

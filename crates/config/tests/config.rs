@@ -8,7 +8,7 @@ use postroad_config::{AliasTarget, BareLineEnds, Config, LogFormat, Problem, Siz
 use proptest::prelude::*;
 
 fn load(text: &str) -> Result<Config, Vec<Problem>> {
-    Config::load(text, "postroad.toml", "mail.example.org")
+    Config::load(text, "postroad.toml", "mail.example.org").map_err(|faulty| faulty.problems)
 }
 
 /// The problems, each as `line:column key what (advice)`.
@@ -391,4 +391,14 @@ proptest! {
         prop_assert_eq!(config.limits.body_memory, Size(n << 20));
         prop_assert_eq!(config.timeouts.command, Duration::from_millis(millis));
     }
+}
+
+#[test]
+fn what_is_right_can_be_read_beside_what_is_wrong() {
+    let text = "[limits]\nrecipients = 1\nhops = 50\n[[domain]]\nname = \"a.test\"\n";
+    let faulty = Config::load(text, "postroad.toml", "mail.example.org").expect_err("it is wrong");
+    assert_eq!(faulty.problems.len(), 1);
+    let config = faulty.readable.expect("the rest can be read");
+    assert_eq!((config.limits.recipients, config.limits.hops), (1000, 50));
+    assert_eq!(config.domain[0].name.as_str(), "a.test");
 }

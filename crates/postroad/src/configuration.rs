@@ -4,11 +4,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 use postroad_config::settings::LocalDomain;
-use postroad_config::{Config, Problem};
+use postroad_config::{Config, Faulty, Problem};
 use postroad_directory::{Directory, Place};
 use postroad_host::disk::real::RealDisk;
 use postroad_host::disk::{Disk, DiskFile, Open};
 use postroad_wire::address::{Host, Limits, LocalPart, Mailbox};
+
+use crate::privileges;
 
 /// More than this is no configuration.
 const LARGEST: u64 = 4 << 20;
@@ -25,20 +27,62 @@ pub(crate) struct Loaded {
 /// The error is for people: everything that is wrong, each with its place and what to do.
 pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, String> {
     let machine = machine_name();
-    let config = match file {
-        None => Config::without_file(&machine),
+    let (config, mut problems) = match file {
+        None => (Config::without_file(&machine), Vec::new()),
         Some(file) => {
-            let text =
-                read(file).map_err(|what| format!("postroad: {}: {what}\n", file.display()))?;
-            Config::load(&text, &file.display().to_string(), &machine).map_err(|p| listed(&p))?
+            let name = file.display().to_string();
+            let text = read(file).map_err(|what| format!("postroad: {name}: {what}\n"))?;
+            match Config::load(&text, &name, &machine) {
+                Ok(config) => (config, Vec::new()),
+                Err(Faulty {
+                    readable: Some(config),
+                    problems,
+                }) => (*config, problems),
+                Err(Faulty {
+                    readable: None,
+                    problems,
+                }) => return Err(listed(&problems)),
+            }
         }
     };
-    let (directory, problems) = directory(&config);
+    let (directory, wrong) = directory(&config);
+    // Where an entry is missing, the places of the others are not what the directory thinks.
+    if !problems
+        .iter()
+        .any(|problem| concerns_the_directory(&problem.key))
+    {
+        problems.extend(wrong);
+    }
+    problems.extend(no_such_user(&config));
+    problems.sort_by_key(|problem| (problem.line, problem.column));
     if problems.is_empty() {
         Ok(Loaded { config, directory })
     } else {
         Err(listed(&problems))
     }
+}
+
+fn concerns_the_directory(key: &str) -> bool {
+    key.starts_with("domain") || key.starts_with("mailboxes")
+}
+
+/// The user and group to become have to exist. Whether this process may become them is another
+/// question: `check` is not the server.
+fn no_such_user(config: &Config) -> Vec<Problem> {
+    let named = [
+        ("user", &config.server.user),
+        ("group", &config.server.group),
+    ];
+    let missing = named.into_iter().filter(|(setting, name)| {
+        name.as_deref()
+            .is_some_and(|name| !privileges::exists(setting, name))
+    });
+    missing
+        .map(|(setting, _)| {
+            let what = format!("is no {setting} of this machine");
+            config.problem(setting, &what, "create it first, or name another")
+        })
+        .collect()
 }
 
 /// What the machine calls itself; empty where it won't say.

@@ -76,6 +76,14 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+/// Whether the machine has such a `user` or `group`. Where it can't say, it is taken to have.
+pub(crate) fn exists(setting: &str, name: &str) -> bool {
+    match setting {
+        "group" => !matches!(Group::from_name(name), Ok(None)),
+        _ => !matches!(User::from_name(name), Ok(None)),
+    }
+}
+
 impl Plan {
     /// Decides from the settings; `configured` says whether there is a configuration file.
     pub(crate) fn new(
