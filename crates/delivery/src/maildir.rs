@@ -161,20 +161,28 @@ impl<D: Disk> Maildirs<D> {
     /// Looks for the message where an earlier attempt may have put it.
     fn find_delivered(&self, folder: &Path, name: &str) -> io::Result<bool> {
         // First `new`, then `cur`, as a reader moves it: one that moves it in between is seen.
-        for place in [folder.join("new"), folder.join("cur")] {
-            let found = self
-                .disk
-                .list(&place)?
-                .iter()
-                .any(|entry| is_of(&entry.path, name, &[":", ","]));
-            if found {
-                // Its octets were durable before it had this name. The name may not be yet, if
-                // the earlier attempt was this process and got no further.
-                self.disk.sync_dir(&place)?;
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let new = folder.join("new");
+        let cur = folder.join("cur");
+        let place = if self.disk.exists(&new.join(name))? {
+            new
+        } else if self.is_in_cur(&cur, name)? {
+            cur
+        } else {
+            return Ok(false);
+        };
+        // Its octets were durable before it had this name. The name may not be yet, if the earlier
+        // attempt was this process and got no further.
+        self.disk.sync_dir(&place)?;
+        Ok(true)
+    }
+
+    /// Whether a reader has it. It has been given flags, and perhaps its size, so its name is sought
+    /// among all.
+    fn is_in_cur(&self, cur: &Path, name: &str) -> io::Result<bool> {
+        let entries = self.disk.list(cur)?;
+        Ok(entries
+            .iter()
+            .any(|entry| is_of(&entry.path, name, &[":", ","])))
     }
 
     /// Takes away what an attempt left that didn't come to its end.
