@@ -96,10 +96,12 @@ impl Server {
     async fn emptied(&self, waiting: &mut impl FnMut(Remaining)) {
         let mut told = None;
         loop {
-            let remaining = self.remaining();
-            if remaining.connections == 0 {
+            // Listeners and sessions watch it to their end: a connection that was about to be taken when
+            // the drain began is waited for as well.
+            if self.running.is_closed() {
                 return;
             }
+            let remaining = self.remaining();
             if told != Some(remaining) {
                 waiting(remaining);
                 told = Some(remaining);

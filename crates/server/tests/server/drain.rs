@@ -15,10 +15,7 @@ use crate::stand::{Plan, SHARE, Stand, run, until};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Begins a drain beside the test.
-fn drain<S: QueueStore>(
-    stand: Stand<S>,
-    patience: Duration,
-) -> tasks::Task<(Vec<Remaining>, Duration)> {
+fn drain<S: QueueStore>(stand: Stand<S>, patience: Duration) -> tasks::Task<Drained> {
     tasks::spawn(async move {
         let began = Instant::now();
         let mut told = Vec::new();
@@ -26,11 +23,27 @@ fn drain<S: QueueStore>(
             .server
             .drain(patience, |remaining| told.push(remaining))
             .await;
-        (told, began.elapsed())
+        Drained {
+            told,
+            took: began.elapsed(),
+            left: stand.server.remaining(),
+        }
     })
 }
 
-async fn is_told(mut client: Client) {
+/// What came of a drain.
+struct Drained {
+    told: Vec<Remaining>,
+    took: Duration,
+    left: Remaining,
+}
+
+const NOBODY: Remaining = Remaining {
+    connections: 0,
+    receiving: 0,
+};
+
+async fn is_told(client: &mut Client) {
     let reply = client.reply().await;
     assert!(reply.starts_with("421 "), "{reply}");
     assert!(
@@ -45,27 +58,29 @@ fn who_is_not_sending_a_message_is_told_at_once() {
     run(async {
         let stand = Plan::new().start();
         let (address, store) = (stand.address, stand.store.clone());
-        let clients = [
+        let mut clients = [
             stand.connected().await,
             stand.greeted().await,
             stand.with_recipient().await,
         ];
+        let began = Instant::now();
         let draining = drain(stand, PATIENCE);
-        for client in clients {
+        for client in &mut clients {
             is_told(client).await;
         }
-        let (told, took) = draining.await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(1));
+        // None of them has closed its side, and that isn't waited for long.
+        let drained = draining.await.unwrap();
         let connections = Remaining {
             connections: 3,
             receiving: 0,
         };
-        assert_eq!(told.first(), Some(&connections));
-        assert!(took < Duration::from_secs(2), "{took:?}");
+        assert_eq!(drained.told.first(), Some(&connections));
+        assert_eq!(drained.left, NOBODY);
+        assert!(drained.took < PATIENCE / 2, "{:?}", drained.took);
         assert!(store.page(None, 10).await.unwrap().is_empty());
-        assert!(
-            TcpStream::connect(address).await.is_err(),
-            "nobody is let in"
-        );
+        let entry = TcpStream::connect(address).await;
+        assert!(entry.is_err(), "nobody is let in");
     });
 }
 
@@ -84,17 +99,18 @@ fn a_message_on_its_way_comes_to_its_end_and_none_after_it() {
         data.send(b"last line\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<ada@mx.example>\r\nDATA\r\n")
             .await;
         assert!(data.reply().await.starts_with("250 "));
-        is_told(data).await;
+        is_told(&mut data).await;
         chunks.send(b"BDAT 3 LAST\r\ndef").await;
         assert!(chunks.reply().await.starts_with("250 "));
-        is_told(chunks).await;
-        let (told, took) = draining.await.unwrap();
+        is_told(&mut chunks).await;
+        drop((data, chunks));
+        let drained = draining.await.unwrap();
         let receiving = Remaining {
             connections: 2,
             receiving: 2,
         };
-        assert_eq!(told.first(), Some(&receiving));
-        assert!(took < PATIENCE, "{took:?}");
+        assert_eq!(drained.told.first(), Some(&receiving));
+        assert!(drained.took < PATIENCE, "{:?}", drained.took);
         assert_eq!(store.page(None, 10).await.unwrap().len(), 2);
     });
 }
@@ -114,7 +130,8 @@ fn a_commit_on_its_way_is_answered() {
         store.commits.add_permits(1);
         let reply = client.reply().await;
         assert!(reply.starts_with("250 2.0.0 "), "{reply}");
-        is_told(client).await;
+        is_told(&mut client).await;
+        drop(client);
         draining.await.unwrap();
         assert_eq!(store.inner.page(None, 10).await.unwrap().len(), 1);
     });
@@ -143,8 +160,9 @@ fn patience_has_an_end() {
         let (said, idle) = tokio::join!(busy, idle_sender.reply());
         assert!(said.starts_with("421 4.3.2 "), "{said}");
         assert!(idle.starts_with("421 4.3.2 "), "{idle}");
-        let (_, took) = draining.await.unwrap();
-        assert!(took < Duration::from_secs(5), "{took:?}");
+        let drained = draining.await.unwrap();
+        assert_eq!(drained.left, NOBODY);
+        assert!(drained.took < Duration::from_secs(5), "{:?}", drained.took);
         assert!(store.page(None, 10).await.unwrap().is_empty());
     });
 }
@@ -176,8 +194,9 @@ fn who_waits_for_room_or_takes_no_replies_does_not_hold_up_the_end() {
         let said = waiting.rest().await;
         assert!(said.starts_with("451 4.3.0 "), "{said}");
         assert!(said.contains("\r\n421 "), "{said}");
-        let (_, took) = draining.await.unwrap();
-        assert!(took < Duration::from_secs(5), "{took:?}");
+        let drained = draining.await.unwrap();
+        assert_eq!(drained.left, NOBODY);
+        assert!(drained.took < Duration::from_secs(5), "{:?}", drained.took);
         drop((holder, deaf));
     });
 }
@@ -194,7 +213,8 @@ fn a_server_that_is_dropped_ends_its_sessions() {
         let mut client = Client::connect(address).await;
         assert!(client.reply().await.starts_with("220 "));
         drop(server);
-        is_told(client).await;
+        is_told(&mut client).await;
+        drop(client);
         until("nothing holds the services", || {
             std::sync::Arc::strong_count(&services) == 1
         })

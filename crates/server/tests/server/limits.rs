@@ -1,9 +1,11 @@
 //! How many connections there may be.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use postroad_policy::ConnectionLimits;
 use postroad_store::MemoryStore;
+use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::stand::{Plan, Stand, run, until};
@@ -36,11 +38,13 @@ async fn is_refused(stand: &Stand<MemoryStore>, from: Ipv4Addr, why: &str) {
     assert!(greeting.starts_with("421 mx.example "), "{greeting}");
     assert!(greeting.contains(why), "{greeting}");
     client.ends().await;
-    // It counts no more, though it doesn't close its side.
+    // It counts no more, and at once, though it doesn't close its side.
+    let ended = Instant::now();
     until("the refused connection is forgotten", || {
         stand.server.remaining().connections == open
     })
     .await;
+    assert!(ended.elapsed() < Duration::from_secs(1));
 }
 
 #[test]
