@@ -10,6 +10,7 @@
 
 mod arrows;
 mod deps;
+mod links;
 mod metadata;
 mod packages;
 mod run;

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use crate::deps;
 use crate::metadata::{self, Package};
 use crate::packages::{self, PROGRAMS, Program};
 use crate::run::{self, Counts};
+use crate::{deps, links};
 
 /// How often the server is killed where nothing else is asked for.
 const KILLS: u32 = 20;
@@ -71,7 +71,8 @@ pub(crate) fn test(root: &Path, options: &Options) -> ExitCode {
         ];
         run::check(run::cargo().args(clippy).current_dir(root))
     });
-    stages.run("crate arrows", || crate_arrows(root));
+    stages.run("crate arrows", || none_of(&deps::problems(root)));
+    stages.run("links between pages", || none_of(&links::problems(root)));
 
     let runner = Runner::find(root);
     println!("\nthe server is killed {} times", options.kills);
@@ -90,9 +91,9 @@ pub(crate) fn test(root: &Path, options: &Options) -> ExitCode {
     stages.end(ordinary.skipped.saturating_sub(ran))
 }
 
-fn crate_arrows(root: &Path) -> Counts {
-    let problems = deps::problems(root);
-    for problem in &problems {
+/// A check that says all that it finds wrong.
+fn none_of(problems: &[String]) -> Counts {
+    for problem in problems {
         println!("{problem}");
     }
     if problems.is_empty() {
