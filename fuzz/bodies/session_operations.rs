@@ -57,20 +57,23 @@ struct World {
     is_closed: bool,
 }
 
-/// Two octets are an operation: what is done, and how.
+/// Two octets are an operation: what is done, and how. How many messages were taken.
 ///
 /// # Panics
 /// If what is promised isn't kept.
-pub(crate) fn run(input: &[u8]) {
+pub(crate) fn run(input: &[u8]) -> usize {
     let Some((mode, operations)) = input.split_first() else {
-        return;
+        return 0;
     };
     let mut world = World::new(*mode);
+    // The first question is open before anything happens.
+    world.look();
     for operation in operations.chunks_exact(2) {
         world.operate(operation[0], operation[1]);
         world.look();
     }
     world.end();
+    world.told
 }
 
 impl World {

@@ -3,4 +3,6 @@
 #[path = "../bodies/session_operations.rs"]
 mod body;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| body::run(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    body::run(input);
+});
