@@ -48,7 +48,7 @@ proptest! {
         // Each answer follows its question: the greeting, EHLO, MAIL, RCPT, the message's place,
         // its octets or chunks, its end.
         let script: &[u8] = if chunked {
-            &[21, 0, 21, 2, 21, 4, 21, 7, 21, 21, 8, 21, 10, 21]
+            &[21, 0, 21, 2, 21, 4, 21, 7, 21, 29, 21, 8, 21, 10, 21]
         } else {
             &[21, 0, 21, 2, 21, 4, 21, 6, 21, 13, 15, 21]
         };
