@@ -159,6 +159,32 @@ impl<D: Disk> Spool<D> {
         let body = staged.finish().await?;
         Ok((staged, notice, body))
     }
+
+    /// What a listing shows of these messages, without those that are gone or can't be read.
+    async fn entries(&self, ids: Vec<QueueId>) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for (id, stored) in self.read_all(ids).await {
+            match stored {
+                Ok((
+                    _,
+                    Stored {
+                        envelope, state, ..
+                    },
+                )) => entries.push(Entry {
+                    id,
+                    envelope,
+                    lives: state.lives,
+                    held: state.held,
+                    redirect: state.redirect,
+                    leased: self.shared.core().leases.get(id).map(|slot| slot.until),
+                }),
+                // It was settled while it was read.
+                Err(_) if self.shared.core().index.get(id).is_none() => {}
+                Err(e) => drop(read::unreadable(&self.shared, id, e)),
+            }
+        }
+        entries
+    }
 }
 
 impl<D: Disk> QueueStore for Spool<D> {
@@ -313,37 +339,23 @@ impl<D: Disk> QueueStore for Spool<D> {
         }
     }
 
-    async fn page(&self, cursor: Option<QueueId>, most: usize) -> Result<Vec<Entry>, Trouble> {
-        let ids: Vec<QueueId> = {
-            let core = self.shared.core();
-            core.index
-                .after(cursor)
-                .take(most)
-                .map(|(id, _)| id)
-                .collect()
-        };
-        let mut entries = Vec::new();
-        for (id, stored) in self.read_all(ids).await {
-            match stored {
-                Ok((
-                    _,
-                    Stored {
-                        envelope, state, ..
-                    },
-                )) => entries.push(Entry {
-                    id,
-                    envelope,
-                    lives: state.lives,
-                    held: state.held,
-                    redirect: state.redirect,
-                    leased: self.shared.core().leases.get(id).map(|slot| slot.until),
-                }),
-                // It was settled while it was read.
-                Err(_) if self.shared.core().index.get(id).is_none() => {}
-                Err(e) => drop(read::unreadable(&self.shared, id, e)),
+    async fn page(&self, mut cursor: Option<QueueId>, most: usize) -> Result<Vec<Entry>, Trouble> {
+        loop {
+            let ids: Vec<QueueId> = {
+                let core = self.shared.core();
+                let after = core.index.after(cursor).take(most);
+                after.map(|(id, _)| id).collect()
+            };
+            let Some(last) = ids.last().copied() else {
+                return Ok(Vec::new());
+            };
+            let entries = self.entries(ids).await;
+            // An empty page means the end: messages that can't be read must not look like one.
+            if !entries.is_empty() {
+                return Ok(entries);
             }
+            cursor = Some(last);
         }
-        Ok(entries)
     }
 
     fn pressure(&self) -> Pressure {
