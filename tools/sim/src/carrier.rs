@@ -68,9 +68,9 @@ fn give_up(shared: &Shared<'_>, id: QueueId, trouble: &Trouble) {
     ledger.tell(format!("carrying {id}: {trouble}"));
     match trouble {
         Trouble::LeaseLost | Trouble::Unknown(_) if !shared.may_fail => {
-            ledger.complain(format!("{id} was taken from its carrier: {trouble}"));
+            ledger.complain_of_id(id, format!("{id} was taken from its carrier: {trouble}"));
         }
-        Trouble::Damaged(_) => ledger.complain(format!("{id} is said to be damaged")),
+        Trouble::Damaged(_) => ledger.complain_of_id(id, format!("{id} is said to be damaged")),
         Trouble::Full if !shared.may_fail => {
             ledger.complain(format!("{id} could not be settled for want of room"));
         }

@@ -24,6 +24,10 @@ pub(crate) struct Ledger {
     /// What was delivered since the node started.
     delivered_since_start: BTreeSet<(QueueId, RecipientIx)>,
     starts: u64,
+    /// How many octets of the log have rotted: each may cost one message, and no neighbour of it.
+    rotten: usize,
+    /// Messages that something is wrong with.
+    suffered: BTreeSet<Number>,
     /// What must not have happened.
     pub(crate) wrong: Vec<String>,
     /// What happened, a line each, for the people who read a failing run.
@@ -71,6 +75,31 @@ impl Ledger {
         self.wrong.push(what);
     }
 
+    /// Something is wrong with one message.
+    fn complain_of(&mut self, number: Option<Number>, what: String) {
+        match number {
+            Some(number) if self.rotten > 0 => {
+                self.tell(format!("after rot: {what}"));
+                self.suffered.insert(number);
+            }
+            _ => self.complain(what),
+        }
+    }
+
+    /// Something is wrong with the message of that name. A notice has none of its own number.
+    pub(crate) fn complain_of_id(&mut self, id: QueueId, what: String) {
+        match self.number_of(id) {
+            None if self.rotten > 0 => self.tell(format!("after rot: {what}")),
+            number => self.complain_of(number, what),
+        }
+    }
+
+    /// A bit of the log was turned over.
+    pub(crate) fn rot(&mut self, place: String) {
+        self.tell(place);
+        self.rotten += 1;
+    }
+
     /// A node starts: it knows no leases, and what was delivered before may be delivered again.
     pub(crate) fn start(&mut self) {
         self.starts += 1;
@@ -116,10 +145,10 @@ impl Ledger {
             .insert(id, lease.until)
             .is_some_and(|until| until > now)
         {
-            self.complain(format!("{id} was leased to two at once"));
+            self.complain_of_id(id, format!("{id} was leased to two at once"));
         }
         if self.finished.contains(&id) {
-            self.complain(format!("{id} came back after it was finished"));
+            self.complain_of_id(id, format!("{id} came back after it was finished"));
         }
     }
 
@@ -139,17 +168,20 @@ impl Ledger {
             None => return,
         };
         if expected.as_deref() != Some(octets) {
-            self.complain(format!("{id} is given by the store with other octets"));
+            self.complain_of_id(id, format!("{id} is given by the store with other octets"));
         }
     }
 
     pub(crate) fn deliver(&mut self, id: QueueId, recipient: RecipientIx) {
         self.tell(format!("delivered {id} to {}", recipient.0));
         if !self.delivered_since_start.insert((id, recipient)) {
-            self.complain(format!(
-                "{id} was delivered twice to {} without a crash",
-                recipient.0
-            ));
+            self.complain_of_id(
+                id,
+                format!(
+                    "{id} was delivered twice to {} without a crash",
+                    recipient.0
+                ),
+            );
         }
     }
 
@@ -178,7 +210,10 @@ impl Ledger {
                 .entry((found.number, found.notice, found.mailbox.clone()))
                 .or_default() += 1;
             if !found.notice && found.octets != sent.octets {
-                self.complain(format!("message {} has other octets", found.number));
+                self.complain_of(
+                    Some(found.number),
+                    format!("message {} has other octets", found.number),
+                );
             }
         }
         for (number, sent) in self.sent.clone() {
@@ -201,6 +236,10 @@ impl Ledger {
                 "message {number} is in {mailbox}, to whom it was not sent"
             ));
         }
+        if self.suffered.len() > self.rotten {
+            let (suffered, rotten) = (self.suffered.len(), self.rotten);
+            self.complain(format!("{rotten} rotten octets cost {suffered} messages"));
+        }
     }
 
     fn check_count(&mut self, number: Number, sent: &Sent, count: u64, most: u64, what: &str) {
@@ -214,9 +253,10 @@ impl Ledger {
         };
         if !(least..=most).contains(&count) {
             let answer = sent.answer;
-            self.complain(format!(
-                "{count} copies {what} of message {number}, which was {answer:?}"
-            ));
+            self.complain_of(
+                Some(number),
+                format!("{count} copies {what} of message {number}, which was {answer:?}"),
+            );
         }
     }
 }

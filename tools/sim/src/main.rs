@@ -29,6 +29,9 @@ struct Arguments {
     /// Give the disk too little room
     #[arg(long)]
     small_disk: bool,
+    /// Turn over a bit of the log now and then
+    #[arg(long)]
+    rot: bool,
     /// Simulate the model in memory in place of the spool
     #[arg(long)]
     model: bool,
@@ -39,6 +42,7 @@ impl Arguments {
         Hardships {
             faults: self.faults,
             small_disk: self.small_disk,
+            rot: self.rot,
             adjust: None,
         }
     }
@@ -52,17 +56,8 @@ impl Arguments {
 
     /// The line that repeats a run.
     fn line(&self, seed: u64) -> String {
-        let mut line = format!("cargo run -p postroad-sim -- --seed {seed}");
-        for (set, flag) in [
-            (self.faults, " --faults"),
-            (self.small_disk, " --small-disk"),
-            (self.model, " --model"),
-        ] {
-            if set {
-                line.push_str(flag);
-            }
-        }
-        line
+        let line = self.hardships().command_line(seed);
+        if self.model { line + " --model" } else { line }
     }
 }
 

@@ -162,6 +162,43 @@ impl Run {
         self.note_disk();
         self.ledger.borrow_mut().tell("the power went".to_owned());
         self.disk = self.disk.crash(self.chance.u64());
+        if self.plan.rot {
+            self.rot();
+        }
+    }
+
+    /// Turns over a bit of the log, in a place where something was written.
+    fn rot(&self) {
+        let segments = self
+            .disk
+            .list(Path::new("/spool/segments"))
+            .unwrap_or_default();
+        let log = |path: &Path| path.extension().is_some_and(|extension| extension == "seg");
+        let segments: Vec<_> = segments
+            .into_iter()
+            .filter(|entry| log(&entry.path))
+            .collect();
+        if segments.is_empty() {
+            return;
+        }
+        let path = &segments[self.chance.index(segments.len())].path;
+        let octets = read(&self.disk, path).unwrap_or_default();
+        // The headers are there twice, and are the spool's own tests' business.
+        let written = octets
+            .iter()
+            .enumerate()
+            .skip(8192)
+            .filter(|(_, octet)| **octet != 0);
+        let written: Vec<usize> = written.map(|(at, _)| at).collect();
+        if written.is_empty() {
+            return;
+        }
+        let at = written[self.chance.index(written.len())] as u64;
+        let turned = self.disk.flip_bit(path, at * 8 + self.chance.below(8));
+        if turned.is_ok() {
+            let place = format!("octet {at} of {} rots", path.display());
+            self.ledger.borrow_mut().rot(place);
+        }
     }
 
     fn note_disk(&mut self) {
@@ -204,7 +241,10 @@ impl Run {
             }
         };
         // Without power all reading fails, which looks like damage.
-        for damage in damage.into_iter().filter(|_| !self.disk.is_down()) {
+        for damage in damage
+            .into_iter()
+            .filter(|_| !self.disk.is_down() && !self.plan.rot)
+        {
             let mut ledger = self.ledger.borrow_mut();
             ledger.complain(format!("damage where there can be none: {damage}"));
         }
@@ -232,7 +272,8 @@ impl Run {
             return;
         }
         let mut ledger = self.ledger.borrow_mut();
-        if !came_to_its_end {
+        // A message that rotted stays in the queue until somebody looks after it.
+        if !came_to_its_end && !self.plan.rot {
             let left = shared.left.borrow();
             ledger.complain(format!("the queue was not emptied in the end: {left}"));
         }
@@ -262,7 +303,12 @@ impl Run {
                 shared.sending.set(shared.sending.get() - 1);
             });
         }
-        for _ in 0..PATIENCE {
+        let patience = if self.plan.rot {
+            PATIENCE / 10
+        } else {
+            PATIENCE
+        };
+        for _ in 0..patience {
             self.clock
                 .advance(Duration::from_millis(self.chance.below(40)));
             if self.chance.one_in(3) {

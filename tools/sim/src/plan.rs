@@ -10,8 +10,26 @@ pub struct Hardships {
     pub faults: bool,
     /// A disk that may be too small for all the mail.
     pub small_disk: bool,
+    /// A bit of the log turned over at each start but the first.
+    pub rot: bool,
     /// What else is to be changed in the options of the spool.
     pub adjust: Option<fn(&mut Options)>,
+}
+
+impl Hardships {
+    /// The line that repeats a run, as far as it can be said in one: not `adjust`.
+    pub fn command_line(&self, seed: u64) -> String {
+        let flags = [
+            (self.faults, " --faults"),
+            (self.small_disk, " --small-disk"),
+            (self.rot, " --rot"),
+        ];
+        let said = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag);
+        format!(
+            "cargo run -p postroad-sim -- --seed {seed}{}",
+            said.collect::<String>()
+        )
+    }
 }
 
 /// What one run does.
@@ -31,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) faults: u64,
     /// How much the disk holds, in octets.
     pub(crate) capacity: Option<u64>,
+    /// A bit of the log is turned over at each start but the first.
+    pub(crate) rot: bool,
     /// How the store is set.
     pub store: StorePlan,
 }
@@ -71,6 +91,7 @@ impl Plan {
             } else {
                 0
             },
+            rot: hardships.rot,
             capacity: hardships
                 .small_disk
                 .then(|| 192 * 1024 + chance.below(256 * 1024)),

@@ -6,6 +6,7 @@ use postroad_store::memory::MemoryStore;
 const FAULTS: Hardships = Hardships {
     faults: true,
     small_disk: false,
+    rot: false,
     adjust: None,
 };
 
