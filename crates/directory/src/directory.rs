@@ -139,6 +139,19 @@ impl Directory {
         }
     }
 
+    /// The addresses of ours with this local-part: one for each domain that lists it or has such a
+    /// mailbox.
+    pub fn named(&self, local: &LocalPart, mailboxes: &Mailboxes) -> Vec<Mailbox> {
+        let local = name::local(local);
+        let named = self.domains.iter().filter_map(|(domain, names)| {
+            let mailbox = name::mailbox(&local, domain)?;
+            let is_here = names.listed.contains_key(&local)
+                || (names.create_mailboxes && mailboxes.contains(&mailbox));
+            is_here.then_some(mailbox)
+        });
+        named.collect()
+    }
+
     fn resolve_mailbox(&self, origin: Mailbox, mailboxes: &Mailboxes) -> Resolution {
         match self.meaning(&origin) {
             Meaning::NotLocal => return Resolution::NotLocal(origin.host),
