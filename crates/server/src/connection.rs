@@ -277,3 +277,19 @@ impl Drop for Counted {
         self.set(false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_read_does_not_hold_a_large_buffer() {
+        for read in [1, 100, READ / 4, READ] {
+            let mut buffer = BytesMut::with_capacity(READ);
+            buffer.resize(read, b'x');
+            let kept = fitted(buffer).try_into_mut().expect("nobody shares it");
+            assert_eq!(kept.len(), read);
+            assert!(kept.capacity() <= 4 * read, "{}", kept.capacity());
+        }
+    }
+}

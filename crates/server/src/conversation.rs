@@ -11,7 +11,7 @@ use postroad_host::tasks;
 use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
 use postroad_reply::{
     Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData, EndOfDataReply,
-    HeloReply, MailReply, RcptReply, Receipt, Situated, TransactionId,
+    HeloReply, MailReply, RcptReply, Receipt, Situated, Text, TransactionId,
 };
 use postroad_session::server::{
     self as session, Event, Question, ServerSession, SessionId, Ticket,
@@ -140,7 +140,7 @@ impl<S: QueueStore> Conversation<S> {
                     mailboxes,
                     ..
                 } = &*self.services;
-                let reply = lookup::vrfy(directory, mailboxes, &string, smtputf8);
+                let reply = lookup::vrfy(directory, mailboxes, string, smtputf8);
                 session.answer(ticket, reply, self.now());
             }
             Event::Expn {
@@ -153,7 +153,7 @@ impl<S: QueueStore> Conversation<S> {
                     mailboxes,
                     ..
                 } = &*self.services;
-                let reply = lookup::expn(directory, mailboxes, &string, smtputf8);
+                let reply = lookup::expn(directory, mailboxes, string, smtputf8);
                 session.answer(ticket, reply, self.now());
             }
             Event::Replied {
@@ -214,6 +214,10 @@ impl<S: QueueStore> Conversation<S> {
             },
         ) = (&verdict, resolution)
         {
+            if !transaction.has_room(targets.len()) {
+                let note = "Too many mailboxes for one transaction, send to this one in another";
+                return Verdict::Temporary(Reason::StoreFull, Some(Text::new(note)));
+            }
             transaction.add(&origin, targets, &asked.parameters);
             transaction.reservations.push(reservation);
         }

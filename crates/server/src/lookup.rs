@@ -9,13 +9,15 @@ use postroad_wire::command::Lookup;
 pub(crate) fn vrfy(
     directory: &Directory,
     mailboxes: &Mailboxes,
-    asked: &Lookup,
+    asked: Lookup,
     smtputf8: bool,
 ) -> VrfyReply {
-    let Lookup::Mailbox(mailbox) = asked else {
-        return VrfyReply::FormNotImplemented;
+    let path = match path(directory, mailboxes, asked) {
+        Ok(path) => path,
+        Err(NoOne::Unknown) => return VrfyReply::MailboxUnknown,
+        Err(NoOne::Ambiguous) => return VrfyReply::AmbiguousName,
     };
-    match directory.resolve(&ForwardPath::Mailbox(mailbox.clone()), mailboxes) {
+    match directory.resolve(&path, mailboxes) {
         Resolution::Local { origin, .. } => match lines(&[origin], smtputf8) {
             Some(lines) => VrfyReply::Verified(lines),
             None => VrfyReply::NotVerifiedUtf8,
@@ -31,13 +33,13 @@ pub(crate) fn vrfy(
 pub(crate) fn expn(
     directory: &Directory,
     mailboxes: &Mailboxes,
-    asked: &Lookup,
+    asked: Lookup,
     smtputf8: bool,
 ) -> ExpnReply {
-    let Lookup::Mailbox(mailbox) = asked else {
-        return ExpnReply::KindNotImplemented;
+    let Ok(path) = path(directory, mailboxes, asked) else {
+        return ExpnReply::ListUnknown;
     };
-    match directory.resolve(&ForwardPath::Mailbox(mailbox.clone()), mailboxes) {
+    match directory.resolve(&path, mailboxes) {
         // A mailbox that stands for itself alone is no list.
         Resolution::Local {
             targets, origin, ..
@@ -50,6 +52,30 @@ pub(crate) fn expn(
         Resolution::NotLocal(_) | Resolution::Broken | Resolution::MailboxLimit => {
             ExpnReply::NotExpanded
         }
+    }
+}
+
+/// Why a name stands for no one address.
+enum NoOne {
+    Unknown,
+    Ambiguous,
+}
+
+/// The address that is asked about. A name without a domain is that of a local mailbox (RFC 5321
+/// 3.5.1), and `Postmaster` is whoever RCPT would take for it.
+fn path(directory: &Directory, mailboxes: &Mailboxes, asked: Lookup) -> Result<ForwardPath, NoOne> {
+    let name = match asked {
+        Lookup::Mailbox(mailbox) => return Ok(ForwardPath::Mailbox(mailbox)),
+        Lookup::Name(name) if name.as_str().eq_ignore_ascii_case("postmaster") => {
+            return Ok(ForwardPath::Postmaster);
+        }
+        Lookup::Name(name) => name,
+    };
+    let mut named = directory.named(&name, mailboxes).into_iter();
+    match (named.next(), named.next()) {
+        (None, _) => Err(NoOne::Unknown),
+        (Some(mailbox), None) => Ok(ForwardPath::Mailbox(mailbox)),
+        (Some(_), Some(_)) => Err(NoOne::Ambiguous),
     }
 }
 
@@ -92,7 +118,7 @@ mod tests {
     #[test]
     fn vrfy_tells_who_is_there() {
         let (directory, mailboxes) = (directory(), Mailboxes::new(10, []));
-        let vrfy = |text, smtputf8| vrfy(&directory, &mailboxes, &asked(text), smtputf8);
+        let vrfy = |text, smtputf8| vrfy(&directory, &mailboxes, asked(text), smtputf8);
         assert!(matches!(
             vrfy("ada@example.test", false),
             VrfyReply::Verified(_)
@@ -109,7 +135,7 @@ mod tests {
     #[test]
     fn expn_tells_who_is_behind_an_alias_and_of_nobody_else() {
         let (directory, mailboxes) = (directory(), Mailboxes::new(10, []));
-        let expn = |text, smtputf8| expn(&directory, &mailboxes, &asked(text), smtputf8);
+        let expn = |text, smtputf8| expn(&directory, &mailboxes, asked(text), smtputf8);
         let ExpnReply::Expanded(lines) = expn("info@example.test", true) else {
             panic!("not expanded");
         };

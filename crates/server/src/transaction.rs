@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use postroad_clock::UnixMs;
-use postroad_directory::Reservation;
+use postroad_directory::{MAX_TARGETS, Reservation};
 use postroad_message::trace::{self, Greeting, Protocol, Received};
 use postroad_queue::{ClientTrace, Envelope, Recipient};
 use postroad_reply::{Receipt, TransactionId};
@@ -13,6 +13,10 @@ use postroad_wire::address::{Domain, Mailbox, ReversePath};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
 
 use crate::intake::{Complete, Intake};
+
+/// How many mailboxes a transaction may have at most: those of a hundred recipients, each the
+/// longest of aliases, for fewer recipients must not be too many (RFC 5321 4.5.3.1.8).
+const MOST_TARGETS: usize = 100 * MAX_TARGETS;
 
 /// The client, as far as it is known.
 #[derive(Debug)]
@@ -75,6 +79,11 @@ impl<S: QueueStore> Transaction<S> {
             reservations,
             intake: None,
         }
+    }
+
+    /// Whether so many more targets are within bounds.
+    pub(crate) fn has_room(&self, more: usize) -> bool {
+        self.recipients.len() + more <= MOST_TARGETS
     }
 
     /// Adds the targets of an accepted RCPT. A mailbox that is a target already stays the target of

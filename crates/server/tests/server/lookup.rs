@@ -2,7 +2,7 @@
 
 use postroad_session::server::LookupRule;
 
-use crate::stand::{Plan, run};
+use crate::stand::{Plan, mailbox, run};
 
 #[test]
 fn names_are_told_only_where_that_is_switched_on() {
@@ -25,8 +25,20 @@ fn names_are_told_only_where_that_is_switched_on() {
             assert!(expanded.contains(address), "{expanded}");
         }
         client.expect("EXPN ada@mx.example", "550 ").await;
+        // A name alone is that of a local mailbox, if it is of one only.
+        let verified = client.expect("VRFY Ada", "250 2.1.5 ").await;
+        assert!(verified.contains("<ada@mx.example>"), "{verified}");
+        client.expect("VRFY nobody", "550 5.1.1 ").await;
+        client.expect("EXPN both", "250-2.1.5 ").await;
+        client.expect("EXPN nobody", "550 ").await;
+        client.expect("VRFY Postmaster", "250 2.1.5 ").await;
+        stand.mailboxes.add(&mailbox("bob@new.example"));
+        client.expect("VRFY bob", "553 5.1.4 ").await;
+        client.expect("VRFY bob@new.example", "250 2.1.5 ").await;
+        stand.mailboxes.add(&mailbox("carl@new.example"));
+        client.expect("VRFY carl", "250 2.1.5 ").await;
         // Nothing that is asked takes a place.
-        client.expect("VRFY new@new.example", "250 ").await;
-        assert!(stand.mailboxes.is_empty());
+        client.expect("VRFY new@new.example", "252 ").await;
+        assert_eq!(stand.mailboxes.len(), 2);
     });
 }

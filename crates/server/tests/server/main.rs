@@ -5,6 +5,7 @@
 mod client;
 mod crowd;
 mod drain;
+mod events;
 mod faulty;
 mod gone;
 mod limits;

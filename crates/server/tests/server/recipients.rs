@@ -1,6 +1,8 @@
 //! Who is taken as a recipient, and what becomes of the places of new mailboxes.
 
-use crate::stand::{Plan, mailbox, run};
+use postroad_directory::{Directory, LocalDomain, MAX_TARGETS};
+
+use crate::stand::{Plan, domain, local, mailbox, run};
 
 #[test]
 fn each_mailbox_gets_a_message_once_by_the_rcpt_that_named_it_first() {
@@ -151,5 +153,42 @@ fn who_tries_out_names_is_disconnected() {
             .await;
         client.ends().await;
         stand.still_serves().await;
+    });
+}
+
+#[test]
+fn a_transaction_has_so_many_mailboxes_at_most_but_those_of_a_hundred_recipients_always() {
+    run(async {
+        let list = |n| (0..MAX_TARGETS).map(move |m| format!("m{n}x{m}"));
+        let lists = LocalDomain {
+            name: domain("lists.example"),
+            mailboxes: (0..101).flat_map(list).map(|name| local(&name)).collect(),
+            aliases: (0..101)
+                .map(|n| {
+                    let targets = list(n).map(|name| mailbox(&format!("{name}@lists.example")));
+                    (local(&format!("list{n}")), targets.collect())
+                })
+                .collect(),
+            create_mailboxes: false,
+            recipient_delimiter: None,
+        };
+        let mut plan = Plan::new();
+        plan.directory = Directory::new(vec![lists], None).0;
+        let stand = plan.start();
+        let mut client = stand.greeted().await;
+        client.expect("MAIL FROM:<>", "250 ").await;
+        for n in 0..100 {
+            let rcpt = format!("RCPT TO:<list{n}@lists.example>");
+            client.expect(&rcpt, "250 2.1.5 ").await;
+        }
+        let rcpt = "RCPT TO:<list100@lists.example>";
+        let refused = client.expect(rcpt, "452 4.3.1 ").await;
+        assert!(refused.contains("in another"), "{refused}");
+        client.expect("DATA", "354 ").await;
+        client.expect("x\r\n.", "250 ").await;
+        let queued = stand.queued().await;
+        assert_eq!(queued[0].envelope.recipients.len(), 100 * MAX_TARGETS);
+        client.expect("MAIL FROM:<>", "250 ").await;
+        client.expect(rcpt, "250 2.1.5 ").await;
     });
 }

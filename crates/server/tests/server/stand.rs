@@ -46,15 +46,15 @@ pub(crate) fn mailbox(text: &str) -> Mailbox {
     Mailbox::parse(text, &address::Limits::default()).unwrap()
 }
 
-fn local(text: &str) -> LocalPart {
+pub(crate) fn local(text: &str) -> LocalPart {
     LocalPart::parse(text, &address::Limits::default()).unwrap()
 }
 
-fn domain(text: &str) -> Domain {
+pub(crate) fn domain(text: &str) -> Domain {
     Domain::parse(text, &address::Limits::default()).unwrap()
 }
 
-/// `mx.example` has mailboxes `ada` and `bob`, and the alias `both`; `new.example` makes any
+/// The usual directory: `mx.example` has mailboxes `ada` and `bob`, and the alias `both`; `new.example` makes any
 /// mailbox. An alias `nowhere` is broken.
 fn directory() -> Directory {
     let listed = LocalDomain {
@@ -85,6 +85,7 @@ pub(crate) struct Plan<S> {
     pub(crate) store: S,
     pub(crate) session: Settings,
     pub(crate) limits: Limits,
+    pub(crate) directory: Directory,
     pub(crate) mailboxes: Mailboxes,
     /// In octets.
     pub(crate) body_budget: usize,
@@ -114,6 +115,7 @@ impl<S: QueueStore + Clone> Plan<S> {
                 lease: Duration::from_secs(60),
                 write: Duration::from_secs(10),
             },
+            directory: directory(),
             mailboxes: Mailboxes::new(2, []),
             body_budget: 1000 * SHARE as usize,
             fresh: 1000,
@@ -128,7 +130,7 @@ impl<S: QueueStore + Clone> Plan<S> {
         let services = Services {
             store: Arc::new(self.store),
             fresh: fresh_to,
-            directory: Arc::new(directory()),
+            directory: Arc::new(self.directory),
             mailboxes: self.mailboxes,
             host_name: self.session.host_name.clone(),
             session: Arc::new(self.session),
