@@ -11,18 +11,25 @@ pub(crate) struct Counts {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) skipped: u64,
+    /// Parts of tests that passed: what they say they left out.
+    pub(crate) left_out: u64,
 }
+
+/// Begins a line by which a test says what it left out.
+const LEFT_OUT: &str = "left out: ";
 
 impl Counts {
     pub(crate) const PASSED: Counts = Counts {
         passed: 1,
         failed: 0,
         skipped: 0,
+        left_out: 0,
     };
     pub(crate) const FAILED: Counts = Counts {
         passed: 0,
         failed: 1,
         skipped: 0,
+        left_out: 0,
     };
 }
 
@@ -31,6 +38,7 @@ impl std::ops::AddAssign for Counts {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+        self.left_out += other.left_out;
     }
 }
 
@@ -40,7 +48,9 @@ impl std::fmt::Display for Counts {
             passed,
             failed,
             skipped,
+            left_out,
         } = self;
+        let skipped = skipped + left_out;
         write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
 }
@@ -102,6 +112,10 @@ fn show(said: Option<impl Read>, print: impl Fn(&str)) -> Counts {
         if let Some(summary) = summary(text) {
             counts += summary;
         }
+        // What a test that passed could not do here, with the reason.
+        if text.trim_start().starts_with(LEFT_OUT) {
+            counts.left_out += 1;
+        }
         line.clear();
     }
     counts
@@ -145,6 +159,7 @@ mod tests {
             passed,
             failed,
             skipped,
+            left_out: 0,
         })
     }
 
@@ -184,5 +199,13 @@ mod tests {
             2
         );
         assert_eq!(failed("exit 0"), 0);
+    }
+
+    #[test]
+    fn what_a_test_left_out_counts_as_skipped() {
+        let script =
+            "echo '    left out: swaks, empty: it can not'; echo 'test result: ok. 1 passed; '";
+        let counts = tests(Command::new("sh").args(["-c", script]));
+        assert_eq!(counts.to_string(), "1 passed, 0 failed, 1 skipped");
     }
 }

@@ -157,7 +157,7 @@ impl Runner<'_> {
                 if self.nextest {
                     command.args(["--run-ignored", "only", "--no-tests", "pass", "--"]);
                 } else {
-                    command.args(["--", "--ignored"]);
+                    command.args(["--", "--ignored", "--show-output"]);
                 }
                 for program in &missing {
                     command.args(["--skip", program.in_test_names]);
@@ -195,6 +195,7 @@ impl Stages {
         );
         self.total.passed += counts.passed;
         self.total.failed += counts.failed;
+        self.total.left_out += counts.left_out;
         if counts.failed > 0 {
             self.failed.push(name);
         }

@@ -179,6 +179,10 @@ pub fn configuration(data: &Path, settings: &str) -> String {
     if !settings.contains("[[listener]]") {
         text.push_str("\n[[listener]]\naddress = \"127.0.0.1:0\"\n");
     }
+    if !settings.contains("[spool]") {
+        // Segments are written full of zeros before use; small ones let hundreds of servers start.
+        text.push_str("\n[spool]\nsegment_size = \"1 MiB\"\n");
+    }
     text
 }
 
