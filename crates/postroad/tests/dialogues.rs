@@ -1,10 +1,19 @@
 //! Plays every file of `tests/dialogues/` against the real binary, each on a server of its own.
 //!
-//! A file is read from the top. `#` begins a comment. Lines before the first `C:` or `S:` are
-//! settings of the server's configuration. `C: ` sends a line with its CRLF; `R: ` sends octets as they are, with
-//! `\r \n \0 \t \\ \xNN` for what a text file can't hold and `\{N:c}` for N times the character c.
-//! `S: ` expects a line, in which `*` stands for anything. `--` closes the connection and opens the
-//! next. `END` expects the server to close. `MAILBOX n` waits until n messages are in mailboxes.
+//! A file is read from the top. `#` begins a comment. Lines before the first step are settings of the
+//! server's configuration. The steps:
+//!
+//! * `C: ` sends a line with its CRLF;
+//! * `R: ` sends octets as they are, with `\r \n \0 \t \\ \xNN` for what a text file can't hold
+//!   and `\{N:text}` for N times the text;
+//! * `S: ` expects a line, in which `*` stands for anything;
+//! * `S* CODE` expects a whole reply by its code, and `S* CODE N` so many of them;
+//! * `--` closes the connection, and the next step opens another;
+//! * `END` expects the server to close;
+//! * `MAILBOX N` waits until there are N messages in mailboxes, and no more.
+//!
+//! In the end it is known which rows of the reply table have been seen. Those of them that a server
+//! as shipped can show, or a fault, and that no dialogue has seen, stand in `dialogues/not-seen.txt`.
 
 // A test from the outside: it has real time, files, sockets and processes, and prints what it did.
 #![allow(
@@ -15,9 +24,19 @@
 
 mod harness;
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
+use harness::asked::Asked;
 use harness::{Client, Server};
+use postroad_reply::{Command, Reach, Situation};
+
+/// Rows of the reply table: a command and a code that answered it.
+type Rows = BTreeSet<(Command, u16)>;
+
+/// How many dialogues are played at once; they mostly wait.
+const AT_ONCE: usize = 4;
 
 #[test]
 fn every_dialogue_goes_as_written() {
@@ -29,16 +48,72 @@ fn every_dialogue_goes_as_written() {
         .collect();
     files.sort();
     assert!(files.len() > 10, "only {} dialogues", files.len());
-    let failures: Vec<String> = files.iter().filter_map(|file| play(file).err()).collect();
+    let seen = Mutex::new(Rows::new());
+    let failures = Mutex::new(Vec::new());
+    let left = Mutex::new(files.iter());
+    let next = || left.lock().expect("no player panics").next();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(file) = next() {
+                    match play(file) {
+                        Ok(rows) => seen.lock().expect("no player panics").extend(rows),
+                        Err(what) => failures.lock().expect("no player panics").push(what),
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("no player panicked");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    println!("{} dialogues", files.len());
+    let seen = seen.into_inner().expect("no player panicked");
+    println!("{} dialogues, {} rows seen", files.len(), seen.len());
+    compare_with_the_list(&folder.join("not-seen.txt"), &seen);
 }
 
-/// Plays one file; the error names the file, the line, and what came instead.
-fn play(file: &Path) -> Result<(), String> {
+/// The list has exactly what was not seen: a row seen for the first time has to leave it.
+fn compare_with_the_list(file: &PathBuf, seen: &Rows) {
+    let text = std::fs::read_to_string(file).expect("read the list");
+    let listed: BTreeSet<String> = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| line.split_once(':').map_or(line, |(row, _)| row).to_owned())
+        .collect();
+    let unseen: BTreeMap<String, String> = rows_to_see()
+        .into_iter()
+        .filter(|(row, _)| !seen.contains(row))
+        .map(|((command, code), about)| (format!("{} {code}", command.name()), about))
+        .collect();
+    let missing: Vec<String> = unseen
+        .iter()
+        .filter(|(row, _)| !listed.contains(*row))
+        .map(|(row, about)| format!("{row}: no dialogue shows it, nor is it listed: {about}"))
+        .collect();
+    let stale = listed.iter().filter(|row| !unseen.contains_key(*row));
+    let stale = stale.map(|row| format!("{row}: listed, and seen or not in the table"));
+    let wrong: Vec<String> = missing.into_iter().chain(stale).collect();
+    assert!(
+        wrong.is_empty(),
+        "{}:\n{}",
+        file.display(),
+        wrong.join("\n")
+    );
+}
+
+/// The rows that can be seen without a setting that stands for them, with what they are about.
+fn rows_to_see() -> BTreeMap<(Command, u16), String> {
+    Situation::all()
+        .filter(|situation| matches!(situation.reach, Reach::Default | Reach::Fault))
+        .map(|s| ((s.command, s.code.number()), s.about.to_owned()))
+        .collect()
+}
+
+/// Plays one file, and gives the rows it saw; the error names the file, the line, and what came
+/// instead.
+fn play(file: &Path) -> Result<Rows, String> {
     let text = std::fs::read_to_string(file).expect("read the dialogue");
     let is_step = |line: &str| {
-        ["C: ", "S: ", "R: "]
+        ["C: ", "S: ", "S* ", "R: "]
             .iter()
             .any(|mark| line.starts_with(mark))
     };
@@ -52,7 +127,9 @@ fn play(file: &Path) -> Result<(), String> {
     let mut player = Player {
         server: &server,
         client: None,
+        asked: Asked::default(),
         reply: Vec::new(),
+        seen: Rows::new(),
     };
     for (number, line) in text.lines().enumerate().skip(settings.lines().count()) {
         player
@@ -61,15 +138,18 @@ fn play(file: &Path) -> Result<(), String> {
     }
     player
         .step("--")
-        .map_err(|what| format!("{}: at the end: {what}", file.display()))
+        .map_err(|what| format!("{}: at the end: {what}", file.display()))?;
+    Ok(player.seen)
 }
 
 /// One connection of a dialogue and what has been read of the current reply.
 struct Player<'a> {
     server: &'a Server,
     client: Option<Client>,
+    asked: Asked,
     /// Lines of the reply that are not yet expected, the next one last.
     reply: Vec<String>,
+    seen: Rows,
 }
 
 impl Player<'_> {
@@ -85,10 +165,15 @@ impl Player<'_> {
             self.expect(pattern)
         } else if let Some(count) = line.strip_prefix("MAILBOX ") {
             let count = count.parse().map_err(|e| format!("{e}"))?;
-            self.server.wait_for_messages(count);
-            Ok(())
+            match self.server.wait_for_messages(count).len() {
+                found if found == count => Ok(()),
+                more => Err(format!("{more} messages")),
+            }
+        } else if let Some(replies) = line.strip_prefix("S* ") {
+            self.expect_whole(replies)
         } else if line == "END" {
             self.nothing_left()?;
+            self.asked = Asked::default();
             let mut client = self.client.take().ok_or("no connection")?;
             if client.is_closed() {
                 Ok(())
@@ -98,6 +183,7 @@ impl Player<'_> {
         } else if line == "--" {
             self.nothing_left()?;
             self.client = None;
+            self.asked = Asked::default();
             Ok(())
         } else {
             Err("not a step of a dialogue".into())
@@ -114,12 +200,13 @@ impl Player<'_> {
 
     fn send(&mut self, octets: &[u8]) -> Result<(), String> {
         self.nothing_left()?;
+        self.asked.sent(octets);
         self.client()?.raw(octets).map_err(|e| e.to_string())
     }
 
     fn expect(&mut self, pattern: &str) -> Result<(), String> {
         if self.reply.is_empty() {
-            let (code, texts) = self.client()?.reply().map_err(|e| e.to_string())?;
+            let (code, texts) = self.read()?;
             let last = texts.len() - 1;
             let mark = |at| if at == last { ' ' } else { '-' };
             self.reply = texts
@@ -134,6 +221,40 @@ impl Player<'_> {
             Ok(())
         } else {
             Err(format!("came: {line}"))
+        }
+    }
+
+    fn expect_whole(&mut self, replies: &str) -> Result<(), String> {
+        self.nothing_left()?;
+        let (code, count) = replies.split_once(' ').unwrap_or((replies, "1"));
+        let count: usize = count.parse().map_err(|e| format!("{e}"))?;
+        for _ in 0..count {
+            let (came, texts) = self.read()?;
+            if came.to_string() != code {
+                return Err(format!("came: {came} {}", texts.join(" / ")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a reply and notes what it answers.
+    fn read(&mut self) -> Result<(u16, Vec<String>), String> {
+        let (code, texts) = self.client()?.reply().map_err(|e| e.to_string())?;
+        let asked = self.asked.answered_by(code);
+        // What the row of the command doesn't have, the row of any command must.
+        let row = [asked, Command::Any].into_iter().find(|command| {
+            let mut situations = command.situations();
+            situations.any(|situation| situation.code.number() == code)
+        });
+        match row {
+            Some(command) => {
+                self.seen.insert((command, code));
+                Ok((code, texts))
+            }
+            None => Err(format!(
+                "{code} is no reply to {} by the table",
+                asked.name()
+            )),
         }
     }
 
@@ -176,9 +297,9 @@ fn unescape(text: &str) -> Result<Vec<u8>, String> {
             }
             '{' => {
                 let (inside, after) = rest.split_once('}').ok_or("`\\{` without `}`")?;
-                let (count, what) = inside.split_once(':').ok_or("`\\{N:c}` without `:`")?;
+                let (count, what) = inside.split_once(':').ok_or("`\\{N:text}` without `:`")?;
                 let count: usize = count.parse().map_err(|e| format!("{e}"))?;
-                out.extend(what.as_bytes().repeat(count));
+                out.extend(unescape(what)?.repeat(count));
                 rest = after;
             }
             other => return Err(format!("`\\{other}` means nothing here")),
@@ -194,7 +315,7 @@ fn patterns_and_escapes_mean_what_they_say() {
     assert!(matches("*", ""));
     assert!(!matches("250 *x", "250 y"));
     assert_eq!(
-        unescape(r"a\r\n\0\x80\{3:.}").expect("fits"),
-        b"a\r\n\0\x80..."
+        unescape(r"a\r\n\0\x80\{3:.\t}").expect("fits"),
+        b"a\r\n\0\x80.\t.\t.\t"
     );
 }

@@ -6,6 +6,8 @@
     reason = "each test binary uses its part of the harness"
 )]
 
+pub mod asked;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -104,8 +106,18 @@ impl Server {
 
     /// Sends SIGTERM and waits for the end of the drain.
     pub fn terminate(&mut self) -> ExitStatus {
+        self.tell_to_end();
+        self.wait()
+    }
+
+    /// Sends SIGTERM.
+    pub fn tell_to_end(&self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("send SIGTERM");
+    }
+
+    /// Waits until the process has ended.
+    pub fn wait(&mut self) -> ExitStatus {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().expect("ask for the server's end") {
