@@ -352,7 +352,8 @@ impl<D: Disk> Committer<D> {
         let segment = match segment::activate(&self.shared.disk, &folder, free, &header) {
             Ok(segment) => segment,
             Err(e) => {
-                // Its file is not used again in this run: what is on its disk is not known.
+                // Its file is not used again: what is on its disk is not known.
+                let _ = self.shared.disk.remove(&segment::free_path(&folder, free));
                 self.report_disk(&segment::log_path(&folder, number), &e);
                 return Err(trouble::of(&e));
             }
@@ -408,6 +409,8 @@ impl<D: Disk> Committer<D> {
         }
         self.shared.set_pressure(Pressure::None);
         self.report_plain(What::Recovered);
+        // The reserve is made whole at once.
+        self.next_probe = now;
         self.look_at_room();
         true
     }

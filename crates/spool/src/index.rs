@@ -395,3 +395,84 @@ impl Routes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    // The kernel's count of this process's memory is a file.
+    #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
+
+    use super::*;
+
+    fn resident() -> usize {
+        let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: usize = status.split(' ').nth(1).unwrap().parse().unwrap();
+        pages * 4096
+    }
+
+    /// As the kernel counts it, so that what the allocator adds is in it: deferred messages, ids
+    /// in the order of their time, due at scattered times, on a thousand routes.
+    #[test]
+    fn a_waiting_message_takes_at_most_200_octets() {
+        const MESSAGES: usize = 200_000;
+        let before = resident();
+        let mut index = Index::default();
+        for message in 0..MESSAGES {
+            let id = QueueId::from_parts(1_790_000_000_000 + message as u64, 0, 0);
+            let place = |offset: usize| Held {
+                place: Place {
+                    segment: SegmentNo(message as u32 / 100_000),
+                    offset: offset as u32,
+                },
+                len: 500,
+            };
+            let key = |due: usize| Key {
+                due: Some((
+                    UnixMs(due as u64),
+                    format!("destination-{}.example", message % 1000),
+                )),
+                held: false,
+                waiting: false,
+            };
+            index.put(id, place(message), false, &key(0));
+            let due = message.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 1_000_000_007;
+            index.change(id, place(message + 1), &key(due));
+        }
+        let each = (resident() - before) / MESSAGES;
+        assert_eq!(index.len(), MESSAGES);
+        assert!((80..=200).contains(&each), "{each} octets a message");
+    }
+
+    #[test]
+    fn one_route_cannot_fill_a_claim_and_the_oldest_come_first() {
+        let mut index = Index::default();
+        for message in 0..40u64 {
+            let held = Held {
+                place: Place {
+                    segment: SegmentNo(1),
+                    offset: message as u32,
+                },
+                len: 1,
+            };
+            let route = if message < 30 {
+                "dead.example"
+            } else {
+                "b.example"
+            };
+            let key = Key {
+                due: Some((UnixMs(message), route.to_owned())),
+                held: false,
+                waiting: false,
+            };
+            index.put(QueueId(message), held, false, &key);
+        }
+        let due = |most, per_route, skip: &[&str]| {
+            let skip = skip.iter().copied().collect();
+            let ids = index.due(UnixMs(35), most, per_route, &skip);
+            ids.into_iter().map(|id| id.0).collect::<Vec<_>>()
+        };
+        assert_eq!(due(4, 2, &[]), [0, 1, 30, 31]);
+        assert_eq!(due(3, 9, &["dead.example"]), [30, 31, 32]);
+        assert_eq!(due(100, 100, &["dead.example"]), [30, 31, 32, 33, 34, 35]);
+        assert_eq!(due(100, 100, &[]).len(), 36);
+    }
+}

@@ -1,7 +1,7 @@
 //! The suite of all stores, on the real disk and on the simulated one.
 
-// The body of a test fails by a panic.
-#![allow(clippy::unwrap_used)]
+// The body of a test fails by a panic. The suite makes a runtime for each of its tests.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,0 +1,248 @@
+//! One fault at every call to the disk: nothing acknowledged is lost, nothing refused comes back,
+//! and the spool recovers or says that it is read-only.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use postroad_host::disk::sim::{Call, Fault, SimDisk, Wrong};
+use postroad_queue::Outcome;
+use postroad_reply::QueueId;
+use postroad_store::{Pressure, QueueStore, Settled, Trouble};
+
+use crate::node::{Node, START, octets, options};
+
+/// What must be so after the next start.
+#[derive(Default)]
+struct Promised {
+    /// Acknowledged: these are in the queue.
+    there: BTreeMap<QueueId, Bytes>,
+    /// Refused or finished: these are not.
+    gone: Vec<QueueId>,
+    /// Settled with an error, or refused while nothing could be written: either way.
+    doubt: Vec<QueueId>,
+}
+
+/// Takes mail in, delivers, defers, bounces, copies forward and writes checkpoints. Stops at
+/// nothing.
+fn work(node: &mut Node, promised: &mut Promised) {
+    for message in 0..24usize {
+        let body = octets(
+            message,
+            if message % 5 == 4 {
+                9000
+            } else {
+                300 * (message % 7)
+            },
+        );
+        let leased = match node.accept(&body) {
+            Ok(leased) => leased,
+            Err(_) => continue,
+        };
+        let id = leased.lease.id;
+        let settled = match message % 4 {
+            0 => Ok(Settled {
+                finished: false,
+                notice: None,
+            }),
+            1 => node.deliver(&leased),
+            2 => node.settle(
+                &leased,
+                Outcome::Deferred {
+                    attempt: 1,
+                    due: START + Duration::from_secs(9),
+                    why: "later".into(),
+                },
+            ),
+            _ => node.bounce(&leased, &octets(message, 5000)),
+        };
+        match settled {
+            Ok(settled) => {
+                if settled.finished {
+                    promised.gone.push(id);
+                } else {
+                    promised.there.insert(id, body);
+                }
+                if let Some(notice) = settled.notice {
+                    promised.there.insert(notice, octets(message, 5000));
+                }
+            }
+            Err(_) => promised.doubt.push(id),
+        }
+        if message % 8 == 7 {
+            node.committer.take_checkpoint();
+            node.step();
+        }
+    }
+    for _ in 0..20 {
+        node.clock.advance(Duration::from_secs(2));
+        node.step();
+    }
+}
+
+fn check(disk: SimDisk, promised: &Promised, story: &str) {
+    let mut node = Node::open(disk, 99, options()).unwrap();
+    for report in &node.reports {
+        use postroad_spool::What;
+        assert!(
+            !matches!(
+                report.what,
+                What::Damaged | What::Message(_) | What::Segment
+            ),
+            "{story}: {report:?}"
+        );
+    }
+    let contents = node.contents();
+    for (id, body) in &promised.there {
+        assert_eq!(
+            contents.get(id),
+            Some(body),
+            "{story}: {id} is lost or changed"
+        );
+    }
+    for id in contents.keys() {
+        assert!(!promised.gone.contains(id), "{story}: {id} came back");
+        assert!(
+            promised.there.contains_key(id) || promised.doubt.contains(id),
+            "{story}: {id} was never acknowledged"
+        );
+    }
+    assert!(
+        node.accept(&octets(1, 10)).is_ok(),
+        "{story}: nothing is taken after the restart"
+    );
+}
+
+fn with_fault(fault: Fault) {
+    let disk = SimDisk::new(fault.nth);
+    let mut node = Node::open(disk.clone(), 1, options()).unwrap();
+    disk.inject(fault);
+    let mut promised = Promised::default();
+    work(&mut node, &mut promised);
+    disk.heal();
+    node.clock.advance(Duration::from_secs(60));
+    node.step();
+    node.step();
+    let story = format!("{fault:?}");
+    assert_eq!(
+        node.spool.pressure(),
+        Pressure::None,
+        "{story}: it doesn't recover"
+    );
+    drop(node);
+    // With the process alone gone, and with the power gone.
+    check(disk.crash(fault.nth), &promised, &story);
+}
+
+fn sweep(on: Option<Call>, wrong: Wrong, times: u64) {
+    // Until the fault comes too late to be met.
+    let calls = {
+        let disk = SimDisk::new(1);
+        let mut node = Node::open(disk.clone(), 1, options()).unwrap();
+        let before = disk.changes();
+        work(&mut node, &mut Promised::default());
+        disk.changes() - before
+    };
+    assert!(calls > 100);
+    for nth in 1..=calls + 3 {
+        with_fault(Fault {
+            on,
+            nth,
+            times,
+            wrong,
+        });
+    }
+}
+
+#[test]
+fn eio_at_every_call() {
+    sweep(None, Wrong::Io, 1);
+}
+
+#[test]
+fn no_space_at_every_call() {
+    sweep(None, Wrong::NoSpace, 1);
+}
+
+#[test]
+fn a_short_write_at_every_call() {
+    sweep(None, Wrong::Short, 1);
+}
+
+#[test]
+fn failed_syncs_from_every_call_on() {
+    sweep(Some(Call::Sync), Wrong::Io, 3);
+}
+
+#[test]
+fn no_space_for_long() {
+    sweep(None, Wrong::NoSpace, 25);
+}
+
+#[test]
+fn a_dead_disk_is_read_only_and_gives_nothing_out() {
+    let mut node = Node::new(options());
+    let kept = node.accept(&octets(1, 100)).unwrap();
+    node.disk.inject(Fault {
+        on: None,
+        nth: 1,
+        times: u64::MAX,
+        wrong: Wrong::Io,
+    });
+    assert!(matches!(
+        node.accept(&octets(2, 100)),
+        Err(Trouble::Failed(_))
+    ));
+    assert_eq!(node.spool.pressure(), Pressure::ReadOnly);
+    assert!(matches!(
+        node.accept(&octets(3, 100)),
+        Err(Trouble::ReadOnly)
+    ));
+    assert!(matches!(node.claim(), Err(Trouble::ReadOnly)));
+    assert!(matches!(node.deliver(&kept), Err(Trouble::ReadOnly)));
+    node.disk.heal();
+    node.clock.advance(Duration::from_secs(5));
+    node.step();
+    assert_eq!(node.spool.pressure(), Pressure::None);
+    assert!(node.deliver(&kept).unwrap().finished);
+    let mut node = node.kill(2, options());
+    assert!(node.contents().is_empty(), "what was refused came back");
+}
+
+#[test]
+fn a_full_disk_empties_itself() {
+    let disk = SimDisk::new(3);
+    disk.set_capacity(400 * 1024);
+    let mut node = Node::open(disk.clone(), 1, options()).unwrap();
+    let mut leases = Vec::new();
+    loop {
+        match node.accept(&octets(leases.len(), 2000)) {
+            Ok(leased) => leases.push(leased),
+            Err(Trouble::Full) => break,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(leases.len() > 50, "{}", leases.len());
+    assert_eq!(node.spool.pressure(), Pressure::Full);
+    // Everything is deferred, twice, and at last delivered, newest first: the worst order for a log.
+    for attempt in 1..=2 {
+        for leased in &leases {
+            let due = START + Duration::from_secs(u64::from(attempt));
+            let outcome = Outcome::Deferred {
+                attempt,
+                due,
+                why: "later".into(),
+            };
+            node.settle(leased, outcome).unwrap();
+        }
+    }
+    for leased in leases.iter().rev() {
+        assert!(node.deliver(leased).unwrap().finished);
+    }
+    for _ in 0..50 {
+        node.clock.advance(Duration::from_secs(2));
+        node.step();
+    }
+    assert_eq!(node.spool.pressure(), Pressure::None);
+    assert!(node.accept(&octets(0, 2000)).is_ok());
+}
