@@ -13,6 +13,8 @@ mod checkpoint;
 mod committer;
 mod damage;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod housekeeper;
 mod index;
 mod leases;
