@@ -192,3 +192,23 @@ fn a_transaction_has_so_many_mailboxes_at_most_but_those_of_a_hundred_recipients
         client.expect(rcpt, "250 2.1.5 ").await;
     });
 }
+
+#[test]
+fn a_long_pipeline_never_stands_still() {
+    run(async {
+        let stand = Plan::new().start();
+        // Somewhere in here the replies are as many as are held back at once, just when a command
+        // behind the recipients has been read.
+        for recipients in 330..=390 {
+            let mut client = stand.greeted().await;
+            let run = "RCPT TO:<ada@mx.example>\r\n".repeat(recipients);
+            client
+                .send(format!("MAIL FROM:<>\r\n{run}DATA\r\n").as_bytes())
+                .await;
+            for _ in 0..=recipients {
+                client.reply().await;
+            }
+            assert!(client.reply().await.starts_with("354 "), "{recipients}");
+        }
+    });
+}

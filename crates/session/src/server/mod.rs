@@ -72,6 +72,9 @@ pub struct ServerSession {
     has_leftover: bool,
     /// The client sends no more.
     at_eof: bool,
+    /// The last run ended for want of room, so that there may be more to do without more input:
+    /// a line that was held, an end that was reached.
+    cut_short: bool,
 }
 
 /// What [`ServerSession::handle_input`] did.
@@ -93,7 +96,8 @@ pub enum Want {
     More,
     /// An answer to the question that is open. Input is not taken before.
     Answer,
-    /// Room: take the events and send what there is to send, then hand in the input.
+    /// Room: take the events and send what there is to send, then hand in the input that was not
+    /// consumed, even if there is none.
     Room,
     /// The end: send what there is to send, then close the connection.
     Close,
@@ -119,6 +123,7 @@ impl ServerSession {
             looked_after: now,
             has_leftover: false,
             at_eof: false,
+            cut_short: false,
         }
     }
 
@@ -142,7 +147,7 @@ impl ServerSession {
         match self.state {
             State::Ended => Want::Close,
             State::Asking(_) => Want::Answer,
-            _ if self.desk.is_full() => Want::Room,
+            _ if self.cut_short => Want::Room,
             _ => Want::More,
         }
     }
@@ -191,7 +196,8 @@ impl ServerSession {
     /// Replies to pipelined commands are held back as long as there is input that was not consumed and no
     /// question is open, so that they go out together (RFC 2920 3.2).
     pub fn poll_transmit(&mut self, out: &mut BytesMut) -> bool {
-        let more_follow = self.has_leftover && self.want() == Want::More;
+        let waits_for_input = matches!(self.want(), Want::More | Want::Room);
+        let more_follow = self.has_leftover && waits_for_input && !self.desk.is_full();
         if self.desk.output.is_empty() || more_follow {
             return false;
         }
@@ -220,6 +226,7 @@ impl ServerSession {
         while !self.desk.is_full() && self.step(input, now) {
             self.leave_if_ending();
         }
+        self.cut_short = self.desk.is_full();
         let waits_for_client = !matches!(self.state, State::Asking(_) | State::Ended);
         if self.at_eof && waits_for_client && !self.desk.is_full() {
             self.desk.ending = Some(Closed::Lost);

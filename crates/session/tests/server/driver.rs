@@ -140,21 +140,15 @@ impl Driver {
             let stuck = match self.session.want() {
                 Want::Answer => self.open.is_some(),
                 Want::Close => true,
+                // As a real driver does: it waits for the client once all was consumed.
+                Want::More => self.leftover.is_empty(),
                 _ => false,
             };
             if stuck {
                 return;
             }
-            let given = self.leftover.len();
             let progress = self.session.handle_input(self.leftover.clone(), self.now);
             self.leftover = self.leftover.slice(progress.consumed..);
-            let idle = given == self.leftover.len() && progress.want == Want::More;
-            if idle && !self.session.poll_transmit(&mut self.out) {
-                match self.session.poll_event() {
-                    Some(event) => self.take(event),
-                    None => return,
-                }
-            }
         }
     }
 

@@ -90,3 +90,16 @@ fn pipelining_to_nobody_is_no_error_of_the_client() {
         assert_eq!(codes, ["250", "550", "554", "250"]);
     }
 }
+
+#[test]
+fn a_command_behind_a_run_is_not_forgotten_when_the_replies_are_many() {
+    // Somewhere in here the replies are as many as are held back at once, just when the command
+    // behind the recipients has been read.
+    for recipients in 330..=390 {
+        let mut driver = Driver::greeted(settings());
+        let run = "RCPT TO:<b@mx.example>\r\n".repeat(recipients);
+        let replies = driver.say(format!("MAIL FROM:<>\r\n{run}DATA\r\n"));
+        assert_eq!(replies.lines().count(), recipients + 2, "{recipients}");
+        assert!(replies.ends_with("<CRLF>.<CRLF>\r\n"), "{recipients}");
+    }
+}
