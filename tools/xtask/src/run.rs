@@ -122,11 +122,12 @@ fn show(said: Option<impl Read>, print: impl Fn(&str)) -> Counts {
 }
 
 /// Reads the line with which nextest or libtest ends, such as
-/// `Summary [ 1.2s] 3/4 tests run: 2 passed (1 slow), 1 failed, 5 skipped` or
+/// `     Summary [ 1.2s] 3/4 tests run: 2 passed (1 slow), 1 failed, 5 skipped` or
 /// `test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s`.
+///
+/// Nextest shows what libtest said of a test that failed, further in: that is counted already.
 fn summary(line: &str) -> Option<Counts> {
-    let line = line.trim_start();
-    let items = match line.strip_prefix("Summary [") {
+    let items = match line.trim_start().strip_prefix("Summary [") {
         Some(rest) => rest.split_once("run: ")?.1,
         None => line.strip_prefix("test result: ")?.split_once(". ")?.1,
     };
@@ -185,6 +186,10 @@ mod tests {
             ),
             ("test result_is_read ... ok", None),
             ("a Summary [", None),
+            (
+                "    test result: FAILED. 0 passed; 1 failed; 0 ignored",
+                None,
+            ),
         ] {
             assert_eq!(summary(line), expected, "{line}");
         }
