@@ -41,7 +41,18 @@ pub(crate) fn all(config: &Config, reader: &mut Reader) {
         ("delivery.retry_longest", delivery.retry_longest),
         ("delivery.give_up_after", delivery.give_up_after),
     );
-    body_fits_a_segment(reader, spool.body_file_threshold, spool.segment_size);
+    let body = ("spool.body_file_threshold", spool.body_file_threshold);
+    // What is in the log with its envelope must leave room for other messages in the segment.
+    let segment = ("spool.segment_size", spool.segment_size);
+    fits(reader, body, segment, 4, "a quarter of ");
+    // A client whose message never found room would wait in vain.
+    fits(
+        reader,
+        body,
+        ("limits.body_memory", limits.body_memory),
+        1,
+        "",
+    );
     group_without_user(config, reader);
     no_listener(config, reader);
     listeners_twice(config, reader);
@@ -57,22 +68,17 @@ fn at_most<T: PartialOrd>(reader: &mut Reader, less: (&str, T), more: (&str, T))
     }
 }
 
-/// What is in the log with its envelope must leave room for other messages in the segment.
-fn body_fits_a_segment(reader: &mut Reader, body: Size, segment: Size) {
-    let keys = ["spool.body_file_threshold", "spool.segment_size"];
-    if keys.iter().any(|key| reader.is_wrong(key)) || body.0 <= segment.0 / 4 {
+/// So many of the first, which is a `part` of it, must fit in the second. The defaults do.
+fn fits(reader: &mut Reader, less: (&str, Size), more: (&str, Size), times: u64, part: &str) {
+    let is_wrong = reader.is_wrong(less.0) || reader.is_wrong(more.0);
+    if is_wrong || less.1.0 <= more.1.0 / times {
         return;
     }
     // The defaults fit, so one of the two is written.
-    let written = if reader.has(keys[0]) {
-        keys[0]
-    } else {
-        keys[1]
-    };
-    let advice = "make the one at most a quarter of the other";
-    let what =
-        "does not fit: `spool.body_file_threshold` is over a quarter of `spool.segment_size`";
-    reader.wrong_key(written, what, advice);
+    let written = if reader.has(less.0) { less.0 } else { more.0 };
+    let what = format!("does not fit: `{}` is over {part}`{}`", less.0, more.0);
+    let advice = format!("make the one at most {part}the other");
+    reader.wrong_key(written, &what, &advice);
 }
 
 fn group_without_user(config: &Config, reader: &mut Reader) {

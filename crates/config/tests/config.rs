@@ -257,6 +257,11 @@ fn settings_that_do_not_go_together_are_said() {
     assert!(said[1].starts_with("3:15 delivery.retry_first is over `delivery.retry_longest`"));
     assert!(said[2].starts_with("8:11 listener[1].address is [::1]:25 for the second time"));
     assert!(said[3].starts_with("10:23 spool.body_file_threshold does not fit"));
+
+    let said =
+        problems("[limits]\nbody_memory = '1 MiB'\n[spool]\nbody_file_threshold = '2 MiB'\n");
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains("is over `limits.body_memory`"), "{said:?}");
 }
 
 #[test]
