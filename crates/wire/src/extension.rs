@@ -28,6 +28,10 @@ pub struct Extensions {
     pub starttls: bool,
     /// HELP (RFC 5321 4.1.1.8).
     pub help: bool,
+    /// VRFY, where it tells something (RFC 5321 3.5.2).
+    pub vrfy: bool,
+    /// EXPN, where it tells something (RFC 5321 3.5.2).
+    pub expn: bool,
     /// LIMITS (RFC 9422).
     pub limits: Option<TransactionLimits>,
 }
@@ -65,6 +69,8 @@ impl Extensions {
             (self.dsn, "DSN"),
             (self.starttls, "STARTTLS"),
             (self.help, "HELP"),
+            (self.vrfy, "VRFY"),
+            (self.expn, "EXPN"),
         ];
         let mut lines: Vec<String> = plain
             .into_iter()
@@ -98,6 +104,8 @@ impl Extensions {
                 "DSN" => read.dsn = true,
                 "STARTTLS" => read.starttls = true,
                 "HELP" => read.help = true,
+                "VRFY" => read.vrfy = true,
+                "EXPN" => read.expn = true,
                 "LIMITS" => read.limits = Some(TransactionLimits::read(words)),
                 _ => {}
             }

@@ -8,7 +8,12 @@ use crate::stand::{Plan, mailbox, run};
 fn names_are_told_only_where_that_is_switched_on() {
     run(async {
         let stand = Plan::new().start();
-        let mut client = stand.greeted().await;
+        let mut client = stand.connected().await;
+        let listed = client.expect("EHLO client.example", "250-").await;
+        assert!(
+            !listed.contains("VRFY") && !listed.contains("EXPN"),
+            "{listed}"
+        );
         client.expect("VRFY ada@mx.example", "252 ").await;
         client.expect("EXPN both@mx.example", "252 ").await;
 
@@ -16,7 +21,9 @@ fn names_are_told_only_where_that_is_switched_on() {
         plan.session.vrfy = LookupRule::Asked;
         plan.session.expn = LookupRule::Asked;
         let stand = plan.start();
-        let mut client = stand.greeted().await;
+        let mut client = stand.connected().await;
+        let listed = client.expect("EHLO client.example", "250-").await;
+        assert!(listed.contains("\n250-VRFY\n250-EXPN\n"), "{listed}");
         let verified = client.expect("VRFY <ada@mx.example>", "250 2.1.5 ").await;
         assert!(verified.contains("<ada@mx.example>"), "{verified}");
         client.expect("VRFY no@mx.example", "550 5.1.1 ").await;

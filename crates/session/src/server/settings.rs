@@ -130,6 +130,9 @@ impl Settings {
             enhanced_status_codes: true,
             dsn: self.offered.dsn,
             help: self.help,
+            // RFC 5321 3.5.2: EXPN must be listed where it is supported, VRFY may be.
+            vrfy: self.vrfy == LookupRule::Asked,
+            expn: self.expn == LookupRule::Asked,
             limits: Some(TransactionLimits {
                 mail_max: Some(self.limits.transactions),
                 rcpt_max: Some(self.limits.recipients),

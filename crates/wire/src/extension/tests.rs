@@ -85,14 +85,14 @@ fn a_client_takes_what_it_knows_in_any_case() {
 proptest! {
     #[test]
     fn any_list_reads_back(
-        on in any::<[bool; 9]>(),
+        on in any::<[bool; 11]>(),
         size in prop::option::of(prop_oneof![
             Just(Size::Untold),
             (1..u64::MAX).prop_map(Size::Maximum),
         ]),
         rcpt_max in prop::option::of(1..1_000_000u32),
     ) {
-        let [pipelining, eight_bit_mime, chunking, binary_mime, smtputf8, codes, dsn, starttls, help] = on;
+        let [pipelining, eight_bit_mime, chunking, binary_mime, smtputf8, codes, dsn, starttls, help, vrfy, expn] = on;
         let offered = Extensions {
             pipelining,
             size,
@@ -104,6 +104,8 @@ proptest! {
             dsn,
             starttls,
             help,
+            vrfy,
+            expn,
             limits: rcpt_max.map(|rcpt_max| TransactionLimits {
                 rcpt_max: Some(rcpt_max),
                 ..TransactionLimits::default()
