@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use postroad_clock::Mono;
 use postroad_host::chance::Chance;
@@ -25,9 +24,6 @@ use crate::recycle::Copying;
 use crate::segment::{self, DATA_START, Segment, SegmentHeader, SegmentNo};
 use crate::shared::Shared;
 use crate::trouble;
-
-/// How long the loop sleeps at most when nothing comes and nothing is wrong.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// The one writer of the log.
 #[derive(Debug)]
@@ -106,14 +102,12 @@ impl<D: Disk> Committer<D> {
                 return;
             }
             if step == Step::Idle {
-                let troubled = self.shared.pressure() != Pressure::None;
                 let options = &self.shared.options;
-                let most = if troubled {
-                    options.probe_interval
-                } else {
-                    IDLE
-                };
-                self.shared.line.wait(options.settle_delay, most);
+                // Others can fill the file system while no mail comes: then MAIL has to hear of
+                // it before anybody sends a message in vain.
+                self.shared
+                    .line
+                    .wait(options.settle_delay, options.probe_interval);
             }
         }
     }

@@ -28,7 +28,8 @@ pub struct Options {
     pub checkpoint_octets: u64,
     /// How long a settle without a notice waits for others to share its flush with.
     pub settle_delay: Duration,
-    /// After trouble: how long until the disk is tried again.
+    /// How long until the disk is tried again after trouble, and its room is looked at while nothing
+    /// comes.
     pub probe_interval: Duration,
     /// How many requests may wait for the committer.
     pub waiting_requests: usize,
