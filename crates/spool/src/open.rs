@@ -1,7 +1,8 @@
 //! Opens a spool: lock, replay, a new segment to write to.
 
+use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postroad_clock::{Mono, UnixMs};
@@ -19,10 +20,47 @@ use crate::leases::{Leases, Slot};
 use crate::options::Options;
 use crate::read;
 use crate::recycle::Copying;
-use crate::replay::{OpenError, replay};
+use crate::replay::replay;
 use crate::segment;
 use crate::shared::{Core, Log, Shared};
 use crate::spool::Spool;
+
+/// Why a spool can't be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Another process has it.
+    Locked(PathBuf),
+    /// A later version of Postroad has written this file, in that version of the format.
+    Newer(PathBuf, u32),
+    /// The disk doesn't let us.
+    Io(PathBuf, io::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Locked(path) => {
+                write!(f, "{}: another process uses this spool", path.display())
+            }
+            OpenError::Newer(path, version) => write!(
+                f,
+                "{}: written by a later version of Postroad (format {version}, this one reads {})",
+                path.display(),
+                segment::VERSION
+            ),
+            OpenError::Io(path, e) => write!(f, "{}: {e}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            OpenError::Io(_, e) => Some(e),
+            OpenError::Locked(_) | OpenError::Newer(..) => None,
+        }
+    }
+}
 
 /// A spool that is ready.
 #[derive(Debug)]

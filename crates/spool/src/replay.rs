@@ -1,7 +1,6 @@
 //! Start-up: reads the log and says what is in the queue.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,48 +12,12 @@ use crate::checkpoint::{self, Checkpoint, NoCheckpoint};
 use crate::damage::{self, Report, What};
 use crate::frame::{BodyPlace, Kind};
 use crate::index::{Held, Index, Place};
+use crate::open::OpenError;
 use crate::options::Options;
 #[cfg(feature = "planted")]
 use crate::options::Planted;
 use crate::scan::{Found, Frame, Gap, scan};
 use crate::segment::{self, DATA_START, FileRole, HeaderError, Segment, SegmentHeader, SegmentNo};
-
-/// Why a spool can't be opened.
-#[derive(Debug)]
-pub enum OpenError {
-    /// Another process has it.
-    Locked(PathBuf),
-    /// A later version of Postroad has written this file, in that version of the format.
-    Newer(PathBuf, u32),
-    /// The disk doesn't let us.
-    Io(PathBuf, io::Error),
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OpenError::Locked(path) => {
-                write!(f, "{}: another process uses this spool", path.display())
-            }
-            OpenError::Newer(path, version) => write!(
-                f,
-                "{}: written by a later version of Postroad (format {version}, this one reads {})",
-                path.display(),
-                segment::VERSION
-            ),
-            OpenError::Io(path, e) => write!(f, "{}: {e}", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            OpenError::Io(_, e) => Some(e),
-            OpenError::Locked(_) | OpenError::Newer(..) => None,
-        }
-    }
-}
 
 /// What a start has found.
 #[derive(Debug)]

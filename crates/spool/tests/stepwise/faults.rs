@@ -2,6 +2,7 @@
 //! and the spool recovers or says that it is read-only.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use postroad_queue::Outcome;
 use postroad_reply::QueueId;
 use postroad_store::{Pressure, QueueStore, Settled, Trouble};
 
-use crate::node::{Node, START, octets, options};
+use crate::node::{Node, START, octets, options, segments};
 
 /// What must be so after the next start.
 #[derive(Default)]
@@ -80,6 +81,29 @@ fn work(node: &mut Node, promised: &mut Promised) {
     }
 }
 
+/// Two messages stay while many come and go, until the two have been copied forward.
+fn churn(node: &mut Node, promised: &mut Promised) {
+    for message in 0..90usize {
+        let body = octets(message, if message == 1 { 9000 } else { 2600 });
+        let Ok(leased) = node.accept(&body) else {
+            continue;
+        };
+        let id = leased.lease.id;
+        if message < 2 {
+            promised.there.insert(id, body);
+            continue;
+        }
+        match node.deliver(&leased) {
+            Ok(_) => promised.gone.push(id),
+            Err(_) => promised.doubt.push(id),
+        }
+    }
+    for _ in 0..20 {
+        node.clock.advance(Duration::from_secs(2));
+        node.step();
+    }
+}
+
 fn check(disk: SimDisk, promised: &Promised, story: &str) {
     let mut node = Node::open(disk, 99, options()).unwrap();
     for report in &node.reports {
@@ -113,7 +137,9 @@ fn check(disk: SimDisk, promised: &Promised, story: &str) {
     );
 }
 
-fn with_fault(fault: Fault) {
+type Work = fn(&mut Node, &mut Promised);
+
+fn with_fault(fault: Fault, work: Work) {
     let disk = SimDisk::new(fault.nth);
     let mut node = Node::open(disk.clone(), 1, options()).unwrap();
     disk.inject(fault);
@@ -134,7 +160,7 @@ fn with_fault(fault: Fault) {
     check(disk.crash(fault.nth), &promised, &story);
 }
 
-fn sweep(on: Option<Call>, wrong: Wrong, times: u64) {
+fn sweep(on: Option<Call>, wrong: Wrong, times: u64, work: Work, stride: usize) {
     // Until the fault comes too late to be met.
     let calls = {
         let disk = SimDisk::new(1);
@@ -144,39 +170,58 @@ fn sweep(on: Option<Call>, wrong: Wrong, times: u64) {
         disk.changes() - before
     };
     assert!(calls > 100);
-    for nth in 1..=calls + 3 {
-        with_fault(Fault {
-            on,
-            nth,
-            times,
-            wrong,
-        });
+    for nth in (1..=calls + 3).step_by(stride) {
+        with_fault(
+            Fault {
+                on,
+                nth,
+                times,
+                wrong,
+            },
+            work,
+        );
     }
 }
 
 #[test]
 fn eio_at_every_call() {
-    sweep(None, Wrong::Io, 1);
+    sweep(None, Wrong::Io, 1, work, 1);
 }
 
 #[test]
 fn no_space_at_every_call() {
-    sweep(None, Wrong::NoSpace, 1);
+    sweep(None, Wrong::NoSpace, 1, work, 1);
 }
 
 #[test]
 fn a_short_write_at_every_call() {
-    sweep(None, Wrong::Short, 1);
+    sweep(None, Wrong::Short, 1, work, 1);
 }
 
 #[test]
 fn failed_syncs_from_every_call_on() {
-    sweep(Some(Call::Sync), Wrong::Io, 3);
+    sweep(Some(Call::Sync), Wrong::Io, 3, work, 1);
 }
 
 #[test]
 fn no_space_for_long() {
-    sweep(None, Wrong::NoSpace, 25);
+    sweep(None, Wrong::NoSpace, 25, work, 1);
+}
+
+#[test]
+fn faults_while_copying_forward() {
+    let mut node = Node::new(options());
+    let mut promised = Promised::default();
+    churn(&mut node, &mut promised);
+    let first = segments(&node.disk).remove(0);
+    assert!(
+        first > PathBuf::from("/spool/segments/00000008.seg"),
+        "nothing was copied: {first:?}"
+    );
+    assert_eq!(node.contents(), promised.there);
+    // Every fifth call: the pattern of calls has another period, so each kind of call is met.
+    sweep(None, Wrong::Io, 1, churn, 5);
+    sweep(None, Wrong::NoSpace, 1, churn, 7);
 }
 
 #[test]
