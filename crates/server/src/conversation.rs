@@ -24,7 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use crate::Services;
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
-use crate::lookup;
+use crate::lookup::Names;
 use crate::record::Record;
 use crate::transaction::{Client, Transaction};
 
@@ -119,11 +119,7 @@ impl<S: QueueStore> Conversation<S> {
                 self.say(session, ticket, verdict, DataReply::GoAhead);
             }
             Event::Octets(octets) => {
-                if let Some(Transaction {
-                    intake: Some(intake),
-                    ..
-                }) = &mut self.transaction
-                {
+                if let Some(intake) = self.intake() {
                     intake.append(octets).await;
                 }
             }
@@ -135,12 +131,7 @@ impl<S: QueueStore> Conversation<S> {
                 string,
                 smtputf8,
             } => {
-                let Services {
-                    directory,
-                    mailboxes,
-                    ..
-                } = &*self.services;
-                let reply = lookup::vrfy(directory, mailboxes, string, smtputf8);
+                let reply = self.names().vrfy(string, smtputf8);
                 session.answer(ticket, reply, self.now());
             }
             Event::Expn {
@@ -148,12 +139,7 @@ impl<S: QueueStore> Conversation<S> {
                 string,
                 smtputf8,
             } => {
-                let Services {
-                    directory,
-                    mailboxes,
-                    ..
-                } = &*self.services;
-                let reply = lookup::expn(directory, mailboxes, string, smtputf8);
+                let reply = self.names().expn(string, smtputf8);
                 session.answer(ticket, reply, self.now());
             }
             Event::Replied {
@@ -162,6 +148,18 @@ impl<S: QueueStore> Conversation<S> {
             } => self.record.replied(situation, enhanced),
             Event::Fault(fault) => self.record.fault(fault),
             Event::Closed(closed) => self.record.closed(closed, self.now()),
+        }
+    }
+
+    /// The message that comes in.
+    fn intake(&mut self) -> Option<&mut Intake<S>> {
+        self.transaction.as_mut()?.intake.as_mut()
+    }
+
+    fn names(&self) -> Names<'_> {
+        Names {
+            directory: &self.services.directory,
+            mailboxes: &self.services.mailboxes,
         }
     }
 
@@ -275,8 +273,10 @@ impl<S: QueueStore> Conversation<S> {
         // BDAT's row is that of the end of data, as far as a refusal goes.
         match verdict.on::<EndOfDataReply>() {
             Decision::Refuse(refusal) => session.answer(ticket, refusal, self.now()),
-            Decision::Pass | Decision::Discard(_) | Decision::Disconnect(_) => {
-                session.disconnect(Closing::LimitPassed, self.now());
+            Decision::Disconnect(why) => self.disconnect(&why, session),
+            // The verdict is a refusal.
+            Decision::Pass | Decision::Discard(_) => {
+                session.answer(ticket, BdatReply::LocalError, self.now());
             }
         }
     }
@@ -300,10 +300,13 @@ impl<S: QueueStore> Conversation<S> {
                 Decision::Discard(rule) => {
                     session.answer(ticket, EndOfDataReply::Discarded(rule), self.now());
                 }
-                // Dropped, the ticket would be 451; the session's end says more.
-                Decision::Pass | Decision::Disconnect(_) => {
-                    session.disconnect(Closing::LimitPassed, self.now());
+                Decision::Disconnect(why) => {
+                    self.disconnect(&why, session);
+                    // The session ends once the message has been answered for.
+                    session.answer(ticket, EndOfDataReply::LocalError, self.now());
                 }
+                // The verdict is a refusal.
+                Decision::Pass => session.answer(ticket, EndOfDataReply::LocalError, self.now()),
             },
         }
     }
@@ -343,7 +346,7 @@ impl<S: QueueStore> Conversation<S> {
 
     /// Says what a verdict comes to: `accepted` where nothing stands against it.
     fn say<R>(
-        &self,
+        &mut self,
         session: &mut ServerSession,
         ticket: Ticket<R>,
         verdict: Verdict,
@@ -355,8 +358,14 @@ impl<S: QueueStore> Conversation<S> {
         match verdict.on::<R::Reply>() {
             Decision::Pass | Decision::Discard(_) => session.answer(ticket, accepted, self.now()),
             Decision::Refuse(refusal) => session.answer(ticket, refusal, self.now()),
-            Decision::Disconnect(_) => session.disconnect(Closing::LimitPassed, self.now()),
+            Decision::Disconnect(why) => self.disconnect(&why, session),
         }
+    }
+
+    /// Ends the session because a policy wants it ended. Why is for the log.
+    fn disconnect(&mut self, why: &Text, session: &mut ServerSession) {
+        self.record.cause(why.as_str());
+        session.disconnect(Closing::LimitPassed, self.now());
     }
 
     fn now(&self) -> Mono {

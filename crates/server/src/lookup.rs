@@ -5,54 +5,10 @@ use postroad_reply::{ExpnReply, Lines, Text, VrfyReply};
 use postroad_wire::address::{ForwardPath, Mailbox};
 use postroad_wire::command::Lookup;
 
-/// Whether a name is a mailbox here.
-pub(crate) fn vrfy(
-    directory: &Directory,
-    mailboxes: &Mailboxes,
-    asked: Lookup,
-    smtputf8: bool,
-) -> VrfyReply {
-    let path = match path(directory, mailboxes, asked) {
-        Ok(path) => path,
-        Err(NoOne::Unknown) => return VrfyReply::MailboxUnknown,
-        Err(NoOne::Ambiguous) => return VrfyReply::AmbiguousName,
-    };
-    match directory.resolve(&path, mailboxes) {
-        Resolution::Local { origin, .. } => match lines(&[origin], smtputf8) {
-            Some(lines) => VrfyReply::Verified(lines),
-            None => VrfyReply::NotVerifiedUtf8,
-        },
-        Resolution::Unknown => VrfyReply::MailboxUnknown,
-        Resolution::NotLocal(_) | Resolution::Broken | Resolution::MailboxLimit => {
-            VrfyReply::NotVerified
-        }
-    }
-}
-
-/// Who is behind an alias.
-pub(crate) fn expn(
-    directory: &Directory,
-    mailboxes: &Mailboxes,
-    asked: Lookup,
-    smtputf8: bool,
-) -> ExpnReply {
-    let Ok(path) = path(directory, mailboxes, asked) else {
-        return ExpnReply::ListUnknown;
-    };
-    match directory.resolve(&path, mailboxes) {
-        // A mailbox that stands for itself alone is no list.
-        Resolution::Local {
-            targets, origin, ..
-        } if targets.len() == 1 && targets[0].local == origin.local => ExpnReply::ListUnknown,
-        Resolution::Local { targets, .. } => match lines(&targets, smtputf8) {
-            Some(lines) => ExpnReply::Expanded(lines),
-            None => ExpnReply::NotExpandedUtf8,
-        },
-        Resolution::Unknown => ExpnReply::ListUnknown,
-        Resolution::NotLocal(_) | Resolution::Broken | Resolution::MailboxLimit => {
-            ExpnReply::NotExpanded
-        }
-    }
+/// Who is here.
+pub(crate) struct Names<'a> {
+    pub(crate) directory: &'a Directory,
+    pub(crate) mailboxes: &'a Mailboxes,
 }
 
 /// Why a name stands for no one address.
@@ -61,21 +17,63 @@ enum NoOne {
     Ambiguous,
 }
 
-/// The address that is asked about. A name without a domain is that of a local mailbox (RFC 5321
-/// 3.5.1), and `Postmaster` is whoever RCPT would take for it.
-fn path(directory: &Directory, mailboxes: &Mailboxes, asked: Lookup) -> Result<ForwardPath, NoOne> {
-    let name = match asked {
-        Lookup::Mailbox(mailbox) => return Ok(ForwardPath::Mailbox(mailbox)),
-        Lookup::Name(name) if name.as_str().eq_ignore_ascii_case("postmaster") => {
-            return Ok(ForwardPath::Postmaster);
+impl Names<'_> {
+    /// Whether a name is a mailbox here.
+    pub(crate) fn vrfy(&self, asked: Lookup, smtputf8: bool) -> VrfyReply {
+        let path = match self.path(asked) {
+            Ok(path) => path,
+            Err(NoOne::Unknown) => return VrfyReply::MailboxUnknown,
+            Err(NoOne::Ambiguous) => return VrfyReply::AmbiguousName,
+        };
+        match self.directory.resolve(&path, self.mailboxes) {
+            Resolution::Local { origin, .. } => match lines(&[origin], smtputf8) {
+                Some(lines) => VrfyReply::Verified(lines),
+                None => VrfyReply::NotVerifiedUtf8,
+            },
+            Resolution::Unknown => VrfyReply::MailboxUnknown,
+            Resolution::NotLocal(_) | Resolution::Broken | Resolution::MailboxLimit => {
+                VrfyReply::NotVerified
+            }
         }
-        Lookup::Name(name) => name,
-    };
-    let mut named = directory.named(&name, mailboxes).into_iter();
-    match (named.next(), named.next()) {
-        (None, _) => Err(NoOne::Unknown),
-        (Some(mailbox), None) => Ok(ForwardPath::Mailbox(mailbox)),
-        (Some(_), Some(_)) => Err(NoOne::Ambiguous),
+    }
+
+    /// Who is behind an alias.
+    pub(crate) fn expn(&self, asked: Lookup, smtputf8: bool) -> ExpnReply {
+        let Ok(path) = self.path(asked) else {
+            return ExpnReply::ListUnknown;
+        };
+        match self.directory.resolve(&path, self.mailboxes) {
+            // A mailbox that stands for itself alone is no list.
+            Resolution::Local {
+                targets, origin, ..
+            } if targets.len() == 1 && targets[0].local == origin.local => ExpnReply::ListUnknown,
+            Resolution::Local { targets, .. } => match lines(&targets, smtputf8) {
+                Some(lines) => ExpnReply::Expanded(lines),
+                None => ExpnReply::NotExpandedUtf8,
+            },
+            Resolution::Unknown => ExpnReply::ListUnknown,
+            Resolution::NotLocal(_) | Resolution::Broken | Resolution::MailboxLimit => {
+                ExpnReply::NotExpanded
+            }
+        }
+    }
+
+    /// The address that is asked about. A name without a domain is that of a local mailbox (RFC
+    /// 5321 3.5.1), and `Postmaster` is whoever RCPT would take for it.
+    fn path(&self, asked: Lookup) -> Result<ForwardPath, NoOne> {
+        let name = match asked {
+            Lookup::Mailbox(mailbox) => return Ok(ForwardPath::Mailbox(mailbox)),
+            Lookup::Name(name) if name.as_str().eq_ignore_ascii_case("postmaster") => {
+                return Ok(ForwardPath::Postmaster);
+            }
+            Lookup::Name(name) => name,
+        };
+        let mut named = self.directory.named(&name, self.mailboxes).into_iter();
+        match (named.next(), named.next()) {
+            (None, _) => Err(NoOne::Unknown),
+            (Some(mailbox), None) => Ok(ForwardPath::Mailbox(mailbox)),
+            (Some(_), Some(_)) => Err(NoOne::Ambiguous),
+        }
     }
 }
 
@@ -117,8 +115,11 @@ mod tests {
 
     #[test]
     fn vrfy_tells_who_is_there() {
-        let (directory, mailboxes) = (directory(), Mailboxes::new(10, []));
-        let vrfy = |text, smtputf8| vrfy(&directory, &mailboxes, asked(text), smtputf8);
+        let names = Names {
+            directory: &directory(),
+            mailboxes: &Mailboxes::new(10, []),
+        };
+        let vrfy = |text, smtputf8| names.vrfy(asked(text), smtputf8);
         assert!(matches!(
             vrfy("ada@example.test", false),
             VrfyReply::Verified(_)
@@ -134,8 +135,11 @@ mod tests {
 
     #[test]
     fn expn_tells_who_is_behind_an_alias_and_of_nobody_else() {
-        let (directory, mailboxes) = (directory(), Mailboxes::new(10, []));
-        let expn = |text, smtputf8| expn(&directory, &mailboxes, asked(text), smtputf8);
+        let names = Names {
+            directory: &directory(),
+            mailboxes: &Mailboxes::new(10, []),
+        };
+        let expn = |text, smtputf8| names.expn(asked(text), smtputf8);
         let ExpnReply::Expanded(lines) = expn("info@example.test", true) else {
             panic!("not expanded");
         };
