@@ -4,7 +4,7 @@
 //! * `configuration`: reads the one file, and says all that is wrong with it;
 //! * `wiring`: makes each crate's settings from the configuration;
 //! * `privileges`: as whom it runs;
-//! * `serve`: puts the parts together and ends them in order;
+//! * `serve`: starts, waits for a signal, and ends in order; `node`: all that is behind the listeners;
 //! * `next_hops`: where mail goes;
 //! * `banner`, `reports`: what is told to people and to the log.
 
@@ -12,6 +12,7 @@ mod banner;
 mod cli;
 mod configuration;
 mod next_hops;
+mod node;
 mod privileges;
 mod reports;
 mod serve;

@@ -1,0 +1,221 @@
+//! Everything behind the listeners: spool, delivery, and what sessions work with.
+
+use std::io;
+use std::process;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use postroad_config::Config;
+use postroad_delivery::{Deliverer, InFlight, Maildirs, Runner};
+use postroad_directory::{Directory, Mailboxes};
+use postroad_host::chance::Chance;
+use postroad_host::clock::{Clock, RealClock};
+use postroad_host::disk::real::RealDisk;
+use postroad_host::tasks::{self, Task};
+use postroad_server::{Server, Services};
+use postroad_spool::Spool;
+use postroad_store::Leased;
+use postroad_telemetry::Event;
+use postroad_wire::address::{self, Mailbox};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+
+use crate::next_hops::LocalMaildirs;
+use crate::{reports, wiring};
+
+/// How many fresh messages may wait for their first delivery in memory. Beyond it they are as any
+/// other message in the spool.
+const FRESH: usize = 1000;
+
+/// Everything behind the listeners.
+pub(crate) struct Node {
+    /// What sessions work with.
+    pub(crate) services: Arc<Services<Spool<RealDisk>>>,
+    deliveries: InFlight,
+    runner: Task<()>,
+    stop_runner: oneshot::Sender<()>,
+    reports: Task<()>,
+    threads: Vec<JoinHandle<()>>,
+    /// Told when one of the threads has ended.
+    thread_ended: Arc<Notify>,
+}
+
+impl Node {
+    /// Opens the spool and begins to deliver what is in it.
+    pub(crate) fn open(config: &Config, directory: &Directory) -> Result<Node, String> {
+        let data_dir = &config.server.data_dir;
+        let clock: Arc<dyn Clock> = Arc::new(RealClock);
+        let before = clock.mono();
+        let options = wiring::spool(config);
+        let chance = || Chance::from_os().map_err(|error| format!("no random numbers: {error}"));
+        let opened = Spool::open(RealDisk, options, chance()?, Arc::clone(&clock))
+            .map_err(|error| error.to_string())?;
+        let spool = opened.spool;
+        Event::SpoolOpened {
+            messages: spool.len() as u64,
+            segments: spool.segments() as u64,
+            took: clock.mono().since(before),
+        }
+        .emit();
+        opened.reports.iter().for_each(reports::tell);
+        let (committer, housekeeper) = (opened.committer, opened.housekeeper);
+        let thread_ended = Arc::new(Notify::new());
+        let threads = [
+            spool_thread("committer", &thread_ended, move || committer.run()),
+            spool_thread("housekeeper", &thread_ended, move || housekeeper.run()),
+        ];
+        let threads = threads
+            .into_iter()
+            .collect::<io::Result<_>>()
+            .map_err(|error| format!("no thread can be started: {error}"))?;
+
+        let mail = data_dir.join("mail");
+        let at_mail = |error: io::Error| format!("{}: {error}", mail.display());
+        let maildirs = Maildirs::open(RealDisk, &mail).map_err(at_mail)?;
+        let owners = maildirs.owners().map_err(at_mail)?;
+        let existing = owners
+            .iter()
+            .filter_map(|(local, domain)| owner(local, domain));
+        let mailboxes = Mailboxes::new(config.mailboxes.limit as usize, existing);
+        let directory = Arc::new(directory.clone());
+        let store = Arc::new(spool.clone());
+
+        let deliverer = Deliverer {
+            store: Arc::clone(&store),
+            maildirs,
+            next_hops: LocalMaildirs {
+                directory: Arc::clone(&directory),
+            },
+            clock: RealClock,
+            chance: chance()?,
+            patience: wiring::patience(config),
+        };
+        let runner = Runner::new(deliverer, wiring::pace(config));
+        let deliveries = runner.in_flight();
+        let (fresh, fresh_leases) = mpsc::channel::<Leased>(FRESH);
+        let (stop_runner, stopped) = oneshot::channel();
+        let runner = tasks::spawn(runner.run(fresh_leases, async {
+            // An error says that nobody is left to stop it, which is as good.
+            let _ = stopped.await;
+        }));
+
+        let session = wiring::session(config);
+        let limits = wiring::server(config);
+        let body_budget = usize::try_from(config.limits.body_memory.0).unwrap_or(usize::MAX);
+        let services = Arc::new(Services {
+            store,
+            fresh,
+            directory,
+            mailboxes,
+            host_name: config.server.hostname.clone(),
+            session: Arc::new(session),
+            limits,
+            clock,
+            body_budget: Arc::new(Semaphore::new(body_budget.min(Semaphore::MAX_PERMITS))),
+        });
+        let reports = tasks::spawn(reports::watch(spool));
+        Ok(Node {
+            services,
+            deliveries,
+            runner,
+            stop_runner,
+            reports,
+            threads,
+            thread_ended,
+        })
+    }
+
+    /// Waits until a thread of the spool has ended though nobody closed the spool: nothing can be
+    /// made durable any more, and what is delivered can't be settled.
+    pub(crate) async fn broken(&self) {
+        self.thread_ended.notified().await;
+    }
+
+    /// Ends in order: sessions, deliveries, then the spool, which writes its checkpoint.
+    pub(crate) async fn end(self, server: Server, config: &Config) {
+        let began = RealClock.mono();
+        let at_most = config.timeouts.drain;
+        let deliveries = self.deliveries.clone();
+        let waiting = |remaining: postroad_server::Remaining| {
+            Event::ServerDraining {
+                connections: remaining.connections,
+                transactions: remaining.receiving,
+                deliveries: deliveries.count(),
+                at_most,
+            }
+            .emit();
+        };
+        server.drain(at_most, waiting).await;
+        let cut = server.remaining().connections;
+        // Receivers are gone only if the runner panicked; then there is nothing to stop.
+        let _ = self.stop_runner.send(());
+        if tasks::timeout(at_most, self.runner).await.is_err() {
+            // What it was doing is leased, and delivered by the next start.
+            process::exit(1);
+        }
+        self.reports.abort();
+        self.services.store.close();
+        let threads = self.threads;
+        tasks::blocking(move || {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        })
+        .await;
+        Event::ServerStopped {
+            cut,
+            took: RealClock.mono().since(began),
+        }
+        .emit();
+    }
+}
+
+/// Starts a thread that the spool can't do without.
+fn spool_thread(
+    name: &str,
+    ended: &Arc<Notify>,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let ended = TellsItsEnd(Arc::clone(ended));
+    tasks::thread(name, move || {
+        let _ended = ended;
+        work();
+    })
+}
+
+/// Tells when it is dropped, a panic included.
+struct TellsItsEnd(Arc<Notify>);
+
+impl Drop for TellsItsEnd {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// The mailbox whose folder this is; none if its name is none that could be addressed.
+fn owner(local: &str, domain: &str) -> Option<Mailbox> {
+    let limits = address::Limits {
+        local_part: 1024,
+        domain: 1024,
+        path: 4096,
+    };
+    let local = address::LocalPart::from_unquoted(local, &limits).ok()?;
+    let host = address::Host::parse(domain, &limits).ok()?;
+    Some(Mailbox { local, host })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_end_of_a_thread_is_told_whatever_ended_it() {
+        for work in [|| (), || panic!("as planned")] {
+            let ended = Arc::new(Notify::new());
+            let thread = spool_thread("test", &ended, work).expect("a thread");
+            let told = tasks::run(0, tasks::timeout(Duration::from_secs(10), ended.notified()));
+            assert_eq!(told.expect("a runtime"), Ok(()));
+            drop(thread.join());
+        }
+    }
+}
