@@ -41,6 +41,8 @@ pub(crate) struct Sent {
     pub(crate) sender: Mailbox,
     pub(crate) recipients: Vec<Mailbox>,
     pub(crate) answer: Answer,
+    /// An operator deleted it, or tried to.
+    pub(crate) deleted: bool,
 }
 
 /// What the client of a message was told.
@@ -92,6 +94,19 @@ impl Ledger {
             None if self.rotten > 0 => self.tell(format!("after rot: {what}")),
             number => self.complain_of(number, what),
         }
+    }
+
+    /// An operator deletes a message: what was not delivered of it will not be.
+    pub(crate) fn delete(&mut self, id: QueueId) {
+        let number = self.number_of(id);
+        if let Some(sent) = number.and_then(|number| self.sent.get_mut(&number)) {
+            sent.deleted = true;
+        }
+    }
+
+    pub(crate) fn is_deleted(&self, id: QueueId) -> bool {
+        let sent = self.number_of(id).and_then(|number| self.sent.get(&number));
+        sent.is_some_and(|sent| sent.deleted)
     }
 
     /// A bit of the log was turned over.
@@ -244,8 +259,8 @@ impl Ledger {
 
     fn check_count(&mut self, number: Number, sent: &Sent, count: u64, most: u64, what: &str) {
         let least = match sent.answer {
-            Answer::Accepted => most,
-            Answer::None | Answer::Refused => 0,
+            Answer::Accepted if !sent.deleted => most,
+            Answer::Accepted | Answer::None | Answer::Refused => 0,
         };
         let most = match sent.answer {
             Answer::Accepted | Answer::None => most,

@@ -41,6 +41,7 @@ pub(crate) fn draw(number: Number, longest: u64, chance: &Chance) -> Sent {
         sender: mailbox("sender"),
         recipients,
         answer: Answer::None,
+        deleted: false,
     }
 }
 

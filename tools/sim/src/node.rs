@@ -18,7 +18,7 @@ use crate::executor::{Executor, turn};
 use crate::ledger::{Answers, Found, Ledger};
 use crate::plan::{Hardships, Plan};
 use crate::stores::{Simulated, Start, Started};
-use crate::{carrier, client, letter};
+use crate::{carrier, client, letter, operator};
 
 /// How long a lease is.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
@@ -267,7 +267,7 @@ impl Run {
             idle: Cell::new(false),
             left: RefCell::default(),
         };
-        let came_to_its_end = self.turns::<S>(&shared, &store, &mut worker, &mailboxes);
+        let came_to_its_end = self.turns::<S>(&shared, &store, &mut worker, &mailboxes, last);
         if !last {
             return;
         }
@@ -276,6 +276,15 @@ impl Run {
         if !came_to_its_end && !self.plan.rot {
             let left = shared.left.borrow();
             ledger.complain(format!("the queue was not emptied in the end: {left}"));
+        }
+        // What was delivered is swept up behind it.
+        (0..64).for_each(|_| S::step(&mut worker));
+        let bodies = self
+            .disk
+            .list(Path::new("/spool/bodies"))
+            .unwrap_or_default();
+        if !self.plan.rot && !bodies.is_empty() {
+            ledger.complain(format!("an empty store keeps {bodies:?}"));
         }
         if store.pressure() != Pressure::None {
             ledger.complain(format!("an empty store says {:?}", store.pressure()));
@@ -290,9 +299,11 @@ impl Run {
         store: &S,
         worker: &mut S::Worker,
         mailboxes: &Maildirs<SimDisk>,
+        last: bool,
     ) -> bool {
         let mut tasks = Executor::new();
         tasks.spawn(watch(shared, store));
+        tasks.spawn(operator::run(shared, store, last));
         for _ in 0..self.plan.carriers {
             tasks.spawn(carrier::run(shared, store, mailboxes));
         }
