@@ -1,14 +1,16 @@
 //! Carriers: each takes one message at a time to the mailboxes and tells the store.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use postroad_delivery::maildir::{Attempt, Begun, DeliveryName, Maildirs};
+use postroad_delivery::{Deliverer, NextHop, NextHops, Patience};
 use postroad_host::chance::Chance;
-use postroad_host::clock::Clock;
+use postroad_host::clock::{Clock, SimClock};
 use postroad_host::disk::sim::SimDisk;
-use postroad_queue::{Life, NoticeState, Outcome, RecipientIx};
+use postroad_queue::{Life, NoticeState, Outcome, Recipient, RecipientIx, RetryPlan, RouteKey};
 use postroad_reply::QueueId;
 use postroad_store::{Claim, Lease, Leased, Notice, QueueStore, Settled, Trouble};
 use postroad_wire::address::{Mailbox, ReversePath};
@@ -24,10 +26,12 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Delivers what is fresh or due until nobody polls it any more.
 pub(crate) async fn run<S: QueueStore>(
     shared: &Shared<'_>,
-    store: &S,
+    store: &Arc<S>,
     mailboxes: &Maildirs<SimDisk>,
 ) {
     let chance = shared.chance.fork();
+    let deliverer = deliverer(shared, store, mailboxes);
+    let store = &**store;
     loop {
         turn().await;
         let fresh = shared.fresh.borrow_mut().pop_front();
@@ -44,6 +48,13 @@ pub(crate) async fn run<S: QueueStore>(
         };
         for leased in leased {
             let id = leased.lease.id;
+            if is_plain(&leased) && chance.one_in(2) {
+                // As the real node does it. It ends the lease itself, and whatever comes of it shows in
+                // the mailboxes.
+                shared.ledger.borrow_mut().release(id);
+                deliverer.attempt(leased).await;
+                continue;
+            }
             match carry(shared, store, mailboxes, leased, &chance).await {
                 Ok(lease) => {
                     give_back(shared, store, lease).await;
@@ -52,6 +63,45 @@ pub(crate) async fn run<S: QueueStore>(
             }
         }
     }
+}
+
+/// What delivers in the real node.
+fn deliverer<S: QueueStore>(
+    shared: &Shared<'_>,
+    store: &Arc<S>,
+    mailboxes: &Maildirs<SimDisk>,
+) -> Deliverer<S, SimDisk, Here, Arc<SimClock>> {
+    Deliverer {
+        store: Arc::clone(store),
+        maildirs: mailboxes.clone(),
+        next_hops: Here,
+        clock: Arc::clone(&shared.clock),
+        chance: shared.chance.fork(),
+        patience: Patience {
+            retry: RetryPlan {
+                first: RETRY,
+                longest: RETRY * 2,
+                ..RetryPlan::default()
+            },
+            lease: LEASE,
+        },
+    }
+}
+
+/// Everybody has a mailbox here.
+struct Here;
+
+impl NextHops for Here {
+    fn next_hop(&self, target: &Mailbox, _: Option<&RouteKey>) -> NextHop {
+        NextHop::Maildir(target.clone())
+    }
+}
+
+/// Whether all there is to do for a message is to deliver it.
+fn is_plain(leased: &Leased) -> bool {
+    let owes = |life: &Life| life.owed_since().is_some();
+    let fails = |recipient: &Recipient| will_fail(&recipient.target);
+    !leased.lives.iter().any(owes) && !leased.envelope.recipients.iter().any(fails)
 }
 
 /// Ends a lease. It may be another's as soon as the store was asked, before it answers.
@@ -107,7 +157,8 @@ async fn claim<S: QueueStore>(shared: &Shared<'_>, store: &S, chance: &Chance) -
     };
     let mut ledger = shared.ledger.borrow_mut();
     for leased in &claimed {
-        ledger.lease(&leased.lease, now);
+        // A lease that still ran when this was asked may have been ended by a later claim.
+        ledger.lease(&leased.lease, shared.clock.unix());
     }
     claimed
 }

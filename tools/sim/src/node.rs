@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use postroad_clock::UnixMs;
@@ -30,7 +31,7 @@ const PATIENCE: u64 = 400_000;
 /// What the clients and carriers of a node share.
 pub(crate) struct Shared<'a> {
     pub(crate) disk: SimDisk,
-    pub(crate) clock: std::sync::Arc<SimClock>,
+    pub(crate) clock: Arc<SimClock>,
     pub(crate) chance: Chance,
     pub(crate) ledger: &'a RefCell<Ledger>,
     /// Messages accepted and leased, not yet taken by a carrier.
@@ -70,7 +71,7 @@ pub fn run<S: Simulated>(seed: u64, hardships: Hardships) -> Report {
     let plan = Plan::draw(&chance, hardships);
     let mut run = Run {
         disk: SimDisk::new(chance.u64()),
-        clock: std::sync::Arc::new(SimClock::new(BEGIN)),
+        clock: Arc::new(SimClock::new(BEGIN)),
         ledger: RefCell::new(Ledger::default()),
         chance,
         plan,
@@ -87,7 +88,7 @@ pub fn run<S: Simulated>(seed: u64, hardships: Hardships) -> Report {
 
 struct Run {
     disk: SimDisk,
-    clock: std::sync::Arc<SimClock>,
+    clock: Arc<SimClock>,
     ledger: RefCell<Ledger>,
     chance: Chance,
     plan: Plan,
@@ -267,6 +268,7 @@ impl Run {
             idle: Cell::new(false),
             left: RefCell::default(),
         };
+        let store = Arc::new(store);
         let came_to_its_end = self.turns::<S>(&shared, &store, &mut worker, &mailboxes, last);
         if !last {
             return;
@@ -296,19 +298,19 @@ impl Run {
     fn turns<S: Simulated>(
         &self,
         shared: &Shared<'_>,
-        store: &S,
+        store: &Arc<S>,
         worker: &mut S::Worker,
         mailboxes: &Maildirs<SimDisk>,
         last: bool,
     ) -> bool {
         let mut tasks = Executor::new();
-        tasks.spawn(watch(shared, store));
-        tasks.spawn(operator::run(shared, store, last));
+        tasks.spawn(watch(shared, &**store));
+        tasks.spawn(operator::run(shared, &**store, last));
         for _ in 0..self.plan.carriers {
             tasks.spawn(carrier::run(shared, store, mailboxes));
         }
         for _ in 0..shared.sending.get() {
-            let sent = client::run(shared, store, self.plan.messages, self.plan.longest);
+            let sent = client::run(shared, &**store, self.plan.messages, self.plan.longest);
             tasks.spawn(async {
                 sent.await;
                 shared.sending.set(shared.sending.get() - 1);
