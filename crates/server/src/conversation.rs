@@ -25,7 +25,7 @@ use crate::Services;
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
 use crate::lookup::Names;
-use crate::record::Record;
+use crate::record::{Message, Record};
 use crate::transaction::{Client, Transaction};
 
 /// How long a client that would send a message waits for room in memory before it hears 451. It
@@ -237,7 +237,7 @@ impl<S: QueueStore> Conversation<S> {
                 transaction.intake = Some(intake);
                 Verdict::Accept
             }
-            Err(trouble) => self.failed(&trouble),
+            Err(trouble) => self.failed(&trouble, None),
         }
     }
 
@@ -264,7 +264,8 @@ impl<S: QueueStore> Conversation<S> {
         let verdict = match intake.map(Intake::trouble) {
             Some(None) => return session.answer(ticket, BdatReply::ChunkTaken, self.now()),
             Some(Some(trouble)) => {
-                self.record.trouble(trouble);
+                let message = self.transaction.as_ref().and_then(Transaction::message);
+                self.record.trouble(trouble, message);
                 rule::trouble(trouble)
             }
             // The session ends no chunk of a message that was not begun.
@@ -285,7 +286,7 @@ impl<S: QueueStore> Conversation<S> {
     async fn end_of_data(&mut self, ticket: Ticket<EndOfData>, session: &mut ServerSession) {
         let taken = match self.transaction.take() {
             Some(transaction) => {
-                self.record.message(transaction.id);
+                self.record.judged(transaction.message());
                 self.take(transaction).await
             }
             None => Err(Verdict::Temporary(Reason::StoreFailed, None)),
@@ -315,8 +316,9 @@ impl<S: QueueStore> Conversation<S> {
     async fn take(&mut self, transaction: Transaction<S>) -> Result<(Receipt, Leased), Verdict> {
         let services = Arc::clone(&self.services);
         let accepted_at = services.clock.unix();
+        let message = transaction.message();
         let complete = transaction.complete(&services.host_name, &self.client, accepted_at);
-        let (pending, envelope) = complete.map_err(|trouble| self.failed(&trouble))?;
+        let (pending, envelope) = complete.map_err(|trouble| self.failed(&trouble, message))?;
         match rule::mail_loop(envelope.facts.received_count, services.limits.hops) {
             Verdict::Accept => {}
             refused => return Err(refused),
@@ -325,22 +327,22 @@ impl<S: QueueStore> Conversation<S> {
         let committed = pending
             .commit(Arc::clone(&envelope), accepted_at + services.limits.lease)
             .await;
-        let (receipt, leased) = committed.map_err(|trouble| self.failed(&trouble))?;
+        let (receipt, leased) = committed.map_err(|trouble| self.failed(&trouble, message))?;
         self.record.accepted(&receipt, &envelope);
         Ok((receipt, leased))
     }
 
     /// Notes trouble with the store, and says what it comes to.
-    fn failed(&mut self, trouble: &Trouble) -> Verdict {
-        self.record.trouble(trouble);
+    fn failed(&mut self, trouble: &Trouble, message: Option<Message>) -> Verdict {
+        self.record.trouble(trouble, message);
         rule::trouble(trouble)
     }
 
     fn abandoned(&mut self, transaction: TransactionId) {
         // Dropping it rolls back what was staged, and frees the places for new mailboxes.
         let open = self.transaction.take_if(|open| open.id == transaction);
-        if open.is_some_and(|open| open.intake.is_some()) {
-            self.record.dropped(transaction);
+        if let Some(message) = open.and_then(|open| open.message()) {
+            self.record.dropped(message);
         }
     }
 

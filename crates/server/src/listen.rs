@@ -102,16 +102,16 @@ impl Server {
                 return;
             }
             let remaining = self.remaining();
-            if told != Some(remaining) {
+            if remaining.connections > 0 && told != Some(remaining) {
                 waiting(remaining);
                 told = Some(remaining);
             }
-            tasks::sleep(DRAIN_LOOK).await;
+            let _ = tasks::timeout(DRAIN_LOOK, self.running.closed()).await;
         }
     }
 }
 
-/// How often a drain looks whether it is done.
+/// How often a drain looks what it waits for.
 const DRAIN_LOOK: Duration = Duration::from_millis(50);
 /// How long sessions may take to say 421, and to see that it has arrived.
 const LAST_WORDS: Duration = Duration::from_secs(3);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use postroad_clock::Mono;
 use postroad_queue::Envelope;
-use postroad_reply::{Command, Enhanced, Receipt, Severity, Situation, TransactionId};
+use postroad_reply::{Command, Enhanced, QueueId, Receipt, Severity, Situation, TransactionId};
 use postroad_session::server::{Closed, Fault, SessionId};
 use postroad_store::Trouble;
 use postroad_telemetry::Event;
@@ -24,11 +24,19 @@ pub(crate) struct Record {
     /// Recipients that were refused and whose replies are still to come, in their order: a run of
     /// them is judged before the first is answered.
     recipients: VecDeque<(&'static Situation, String)>,
-    /// The transaction whose message is being judged.
-    judged: Option<TransactionId>,
-    /// The transaction whose message came to nothing; whether it was refused or its client left it,
-    /// the next reply tells.
-    dropped: Option<TransactionId>,
+    /// The message that is being judged.
+    judged: Option<Message>,
+    /// The message that came to nothing; whether it was refused or its client left it, the next
+    /// reply tells.
+    dropped: Option<Message>,
+}
+
+/// A message that has begun to come in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Message {
+    pub(crate) transaction: TransactionId,
+    /// The name it would have.
+    pub(crate) queue_id: QueueId,
 }
 
 impl Record {
@@ -69,14 +77,14 @@ impl Record {
     }
 
     /// A message is judged: a refusal that follows is about it.
-    pub(crate) fn message(&mut self, transaction: TransactionId) {
-        self.judged = Some(transaction);
+    pub(crate) fn judged(&mut self, message: Option<Message>) {
+        self.judged = message;
     }
 
     /// The store could not do it: a refusal that follows is for that.
-    pub(crate) fn trouble(&mut self, trouble: &Trouble) {
+    pub(crate) fn trouble(&mut self, trouble: &Trouble, message: Option<Message>) {
         Event::SpoolTrouble {
-            queue_id: None,
+            queue_id: message.map(|message| message.queue_id),
             file: None,
             cause: trouble,
         }
@@ -105,18 +113,17 @@ impl Record {
     }
 
     /// A message that had begun to come in is dropped.
-    pub(crate) fn dropped(&mut self, transaction: TransactionId) {
-        self.dropped = Some(transaction);
+    pub(crate) fn dropped(&mut self, message: Message) {
+        self.dropped = Some(message);
     }
 
     /// The client left its message.
     fn abandoned(&mut self) {
-        if let Some(transaction) = self.dropped.take() {
-            let connection = self.connection;
+        if let Some(message) = self.dropped.take() {
             Event::MessageAbandoned {
-                queue_id: None,
-                connection,
-                transaction,
+                queue_id: Some(message.queue_id),
+                connection: self.connection,
+                transaction: message.transaction,
             }
             .emit();
         }
@@ -150,10 +157,10 @@ impl Record {
                 }
                 .emit();
             }
-            (Command::EndOfData | Command::Bdat, Some(transaction)) => Event::MessageRefused {
-                queue_id: None,
+            (Command::EndOfData | Command::Bdat, Some(message)) => Event::MessageRefused {
+                queue_id: Some(message.queue_id),
                 connection: self.connection,
-                transaction,
+                transaction: message.transaction,
                 situation: situation.name,
                 code,
                 cause,

@@ -13,6 +13,7 @@ use postroad_wire::address::{Domain, Mailbox, ReversePath};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
 
 use crate::intake::{Complete, Intake};
+use crate::record::Message;
 
 /// How many mailboxes a transaction may have at most: those of a hundred recipients, each the
 /// longest of aliases, for fewer recipients must not be too many (RFC 5321 4.5.3.1.8).
@@ -79,6 +80,15 @@ impl<S: QueueStore> Transaction<S> {
             reservations,
             intake: None,
         }
+    }
+
+    /// The message, once it has begun to come in, as the log names it.
+    pub(crate) fn message(&self) -> Option<Message> {
+        let intake = self.intake.as_ref()?;
+        Some(Message {
+            transaction: self.id,
+            queue_id: intake.queue_id(),
+        })
     }
 
     /// Whether so many more targets are within bounds.

@@ -112,6 +112,11 @@ fn a_message_is_told_accepted_refused_or_left_by_its_client() {
     }
     assert_eq!(of(&lines, "message.abandoned").len(), 3, "{lines:#?}");
     assert_eq!(of(&lines, "spool.trouble").len(), 2, "{lines:#?}");
+    // Whatever is told of a message has its name.
+    let of_messages = lines.iter().filter(|line| line.starts_with("message."));
+    for line in of_messages.chain(lines.iter().filter(|line| line.starts_with("spool."))) {
+        assert!(line.contains(" queue_id="), "{line}");
+    }
     assert!(of(&lines, "conversation.fault").is_empty(), "{lines:#?}");
 }
 
