@@ -3,7 +3,7 @@
 //! acknowledged message is in its mailbox.
 //!
 //! The page cache survives a SIGKILL, so this says nothing about fsync; `tools/sim` does that.
-//! `POSTROAD_KILLS` sets how many times the server is killed.
+//! `POSTROAD_KILLS` sets how many times the server is killed, `POSTROAD_SEED` when.
 
 // A test from the outside: it has real time, files, sockets and processes, and prints what it did.
 #![allow(
@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use harness::{Client, Server, count_by};
+use harness::{Client, Delivered, Server, count_by};
 
 const CLIENTS: usize = 8;
 const SETTINGS: &str = "
@@ -55,10 +55,10 @@ struct Ledger {
 
 #[test]
 fn what_was_acknowledged_survives_every_kill() {
-    let kills: usize = std::env::var("POSTROAD_KILLS")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(3);
+    let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+    let kills = number("POSTROAD_KILLS").unwrap_or(3);
+    let seed = number("POSTROAD_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    println!("kills: {kills}, seed: {seed}");
     let folder = tempfile::tempdir().expect("a folder");
     let run = Arc::new(Run::default());
     let clients: Vec<_> = (0..CLIENTS)
@@ -68,17 +68,16 @@ fn what_was_acknowledged_survives_every_kill() {
         })
         .collect();
 
-    // A small generator of our own keeps the moments apart without a dependency; the seed is
-    // printed so that a bad run can at least be described.
-    let mut seed = u64::from(std::process::id()) | 1;
-    println!("kills: {kills}, seed: {seed}");
+    // A small generator of our own keeps the moments apart without a dependency. The seed gives the
+    // same moments again, though not the same threads in them.
+    let mut random = seed | 1;
     for _ in 0..kills {
         let server = Server::start(folder.path(), SETTINGS);
         *run.address.lock().expect("no client panics") = Some(server.address);
-        seed = seed
+        random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        thread::sleep(Duration::from_millis(50 + (seed >> 33) % 450));
+        thread::sleep(Duration::from_millis(50 + (random >> 33) % 450));
         *run.address.lock().expect("no client panics") = None;
         server.kill();
     }
@@ -95,8 +94,27 @@ fn what_was_acknowledged_survives_every_kill() {
     wait_until_delivered(&server, &ledger);
     assert!(server.terminate().success());
 
-    let found = harness::messages(&server.data);
-    let counts = count_by(&found, "X-Number:");
+    let mut wrong = compare(&harness::messages(&server.data), &ledger);
+    if ledger.acknowledged.len() as u64 <= kills * 10 {
+        wrong.push("too few messages to mean anything".into());
+    }
+    let queued = still_queued(&folder);
+    if queued != 0 {
+        wrong.push(format!("{queued} messages are still in the spool"));
+    }
+    if !wrong.is_empty() {
+        let kept = folder.keep();
+        panic!(
+            "seed {seed}, {kills} kills; spool and mailboxes are kept in {}:\n{}",
+            kept.display(),
+            wrong.join("\n")
+        );
+    }
+}
+
+/// What is wrong with the mailboxes, by what the clients know.
+fn compare(found: &[Delivered], ledger: &Ledger) -> Vec<String> {
+    let counts = count_by(found, "X-Number:");
     let twice = counts.values().filter(|n| **n > 1).count();
     println!(
         "acknowledged {}, in doubt {}, delivered {}, of them more than once {twice}",
@@ -104,50 +122,31 @@ fn what_was_acknowledged_survives_every_kill() {
         ledger.in_doubt.len(),
         counts.len()
     );
-    assert!(
-        ledger.acknowledged.len() > kills * 10,
-        "too few messages to mean anything"
-    );
-    for name in &ledger.acknowledged {
-        assert!(
-            counts.contains_key(name),
-            "{name} was acknowledged and is lost"
-        );
-    }
-    for name in counts.keys() {
-        assert!(
-            ledger.acknowledged.contains(name) || ledger.in_doubt.contains(name),
-            "{name} was delivered, and nobody had sent it to its end"
-        );
-    }
-    for message in &found {
-        let name = message.line_after("X-Number:").expect("counted above");
-        assert_eq!(
-            message.received(),
-            octets_of(&name),
-            "{name} is not what was sent"
-        );
-    }
-    assert_eq!(
-        queued_at_start(folder.path()),
-        0,
-        "the spool is not empty at the end"
-    );
+    let lost = ledger.acknowledged.iter();
+    let lost = lost.filter(|name| !counts.contains_key(*name));
+    let lost = lost.map(|name| format!("lost: {name} was acknowledged and is in no mailbox"));
+    let sent =
+        |name: &&String| ledger.acknowledged.contains(*name) || ledger.in_doubt.contains(*name);
+    let never = counts.keys().filter(|name| !sent(name));
+    let never = never.map(|name| format!("too much: {name} came, and was never sent to its end"));
+    let altered = found.iter().filter_map(|message| {
+        let name = message.line_after("X-Number:")?;
+        (message.received() != octets_of(&name))
+            .then(|| format!("altered: {name}, in {}", message.path.display()))
+    });
+    lost.chain(never).chain(altered).collect()
 }
 
-/// Starts the server once more and reads from its log how many messages the spool held.
-fn queued_at_start(folder: &std::path::Path) -> u64 {
-    let settings = SETTINGS.replace("level = \"warn\"", "level = \"info\"\nformat = \"json\"");
-    let server = Server::start(folder, &settings);
-    let line = server.wait_for_line(|line| line.contains("spool.opened"));
-    let (_, rest) = line
+/// How many messages a new start finds in the spool.
+fn still_queued(folder: &tempfile::TempDir) -> u64 {
+    let settings = SETTINGS.replace("\"warn\"", "\"info\"");
+    let server = Server::start(folder.path(), &settings);
+    let opened = server.wait_for_line(|line| line.contains("\"spool.opened\""));
+    let (_, after) = opened
         .split_once("\"messages\":")
-        .unwrap_or_else(|| panic!("no count in {line}"));
-    rest.chars()
-        .take_while(char::is_ascii_digit)
-        .collect::<String>()
-        .parse()
-        .expect("a count")
+        .expect("how many there are");
+    let digits = after.split(|c: char| !c.is_ascii_digit()).next();
+    digits.and_then(|d| d.parse().ok()).expect("a number")
 }
 
 fn wait_until_delivered(server: &Server, ledger: &Ledger) {

@@ -1,17 +1,8 @@
 //! What time-outs and limits do to a connection: one 421, and the server goes on.
 
-// A test from the outside: it has real time, files, sockets and processes, and prints what it did.
-#![allow(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    clippy::disallowed_types
-)]
-
-mod harness;
-
 use std::time::{Duration, Instant};
 
-use harness::{Client, Server};
+use crate::harness::{Client, Server};
 
 const DOMAIN: &str = "
 [[domain]]
@@ -85,7 +76,7 @@ fn a_connection_too_many_gets_421_and_its_place_is_free_when_another_ends() {
         drop(first);
         second.expect("QUIT", 221);
         // The server notices the end of a connection a moment later.
-        let end = Instant::now() + harness::PATIENCE;
+        let end = Instant::now() + crate::harness::PATIENCE;
         loop {
             let mut client = Client::open(server.address).expect("connect");
             match client.reply().expect("a greeting").0 {

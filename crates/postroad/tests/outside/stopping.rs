@@ -1,17 +1,8 @@
 //! SIGTERM: who is told, what is waited for, and that nothing under way is lost.
 
-// A test from the outside: it has real time, files, sockets and processes, and prints what it did.
-#![allow(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    clippy::disallowed_types
-)]
-
-mod harness;
-
 use std::time::{Duration, Instant};
 
-use harness::{Client, Server};
+use crate::harness::{Client, Server};
 
 const SETTINGS: &str = "
 [[domain]]
@@ -67,7 +58,7 @@ fn a_message_under_way_is_finished_and_everybody_else_is_told() {
 
     assert!(server.wait().success());
     server.wait_for_line(|line| line.contains("server.stopped"));
-    let found = harness::messages(&server.data);
+    let found = crate::harness::messages(&server.data);
     let mut received: Vec<_> = found.iter().map(|message| message.received()).collect();
     received.sort();
     let whole: [&[u8]; 2] = [
@@ -107,5 +98,5 @@ fn a_client_that_never_finishes_is_cut_when_the_time_is_up() {
     is_sent_away(&mut endless);
     assert!(server.wait().success());
     assert!(began.elapsed() >= Duration::from_secs(1));
-    assert!(harness::messages(&server.data).is_empty());
+    assert!(crate::harness::messages(&server.data).is_empty());
 }

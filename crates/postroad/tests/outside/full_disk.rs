@@ -1,19 +1,10 @@
 //! A disk that is really full: a small tmpfs.
 
-// A test from the outside: it has real time, files, sockets and processes, and prints what it did.
-#![allow(
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    clippy::disallowed_types
-)]
-
-mod harness;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use harness::{Client, Server};
+use crate::harness::{Client, Server};
 
 const SETTINGS: &str = "
 [spool]
@@ -116,7 +107,7 @@ fn every_way_in_says_452_while_the_disk_is_full_and_works_again_after() {
     assert_eq!(&texts[0][..5], "4.3.1");
     let mut new = Client::open(server.address).expect("connect");
     assert_eq!(new.reply().expect("no greeting").0, 421);
-    assert!(harness::messages(&server.data).is_empty());
+    assert!(crate::harness::messages(&server.data).is_empty());
 
     std::fs::remove_file(filler).expect("remove the filler");
     until(&server, &mut before_mail, 250);
@@ -167,7 +158,7 @@ fn a_spool_filled_to_the_brim_empties_itself() {
 
     std::fs::remove_file(filler).expect("remove the filler");
     let found = server.wait_for_messages(accepted);
-    let counts = harness::count_by(&found, "X-Number:");
+    let counts = crate::harness::count_by(&found, "X-Number:");
     assert_eq!((counts.len(), found.len()), (accepted, accepted));
     until(&server, &mut client, 250);
 }

@@ -1,0 +1,17 @@
+//! The real binary, seen from outside: each file is about one thing that people see of it.
+
+// Tests from the outside have real time, files, sockets and processes, and print what they did.
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::disallowed_types
+)]
+
+mod checking;
+mod full_disk;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod limits;
+mod mailboxes;
+mod starting;
+mod stopping;
