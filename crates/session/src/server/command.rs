@@ -10,7 +10,7 @@ use postroad_wire::command::{Command, Verb};
 use super::desk::{Desk, Line};
 use super::event::Closed;
 use super::settings::Settings;
-use super::state::{Commands, Hello, State, Turned};
+use super::state::{Commands, Hello, State, Transaction, Turned};
 use super::syntax;
 
 /// A line as far as its verb.
@@ -67,7 +67,7 @@ impl Turned {
 
 impl Commands {
     /// Takes the next command.
-    pub(super) fn take_line(self, line: Line, desk: &mut Desk) -> State {
+    pub(super) fn take_line(mut self, line: Line, desk: &mut Desk) -> State {
         let (verb, arguments) = match Read::of(&line) {
             Read::Verb(verb, arguments) => (verb, arguments),
             Read::Unknown => return self.refuse(Row::Any, AnySyntax::UnknownVerb, desk),
@@ -92,7 +92,12 @@ impl Commands {
         let grammar = desk.settings.grammar(self.hello == Hello::Ehlo);
         match verb.parse(&arguments, &grammar) {
             Ok(command) => self.obey(command, desk),
-            Err(error) => self.refuse(row, syntax::reply(verb, &error), desk),
+            Err(error) => {
+                if let (Verb::Rcpt, Transaction::Open(open)) = (verb, &mut self.transaction) {
+                    open.tried = true;
+                }
+                self.refuse(row, syntax::reply(verb, &error), desk)
+            }
         }
     }
 

@@ -152,6 +152,7 @@ impl Run {
 
 impl Open {
     fn say(&mut self, place: Place, desk: &mut Desk) {
+        self.tried = true;
         match place {
             Place::Asked => {}
             Place::Error(reply) => desk.refuse(Row::Rcpt, reply),
@@ -164,7 +165,6 @@ impl Open {
     }
 
     fn count(&mut self, severity: Severity, reply: Reply, desk: &mut Desk) {
-        self.tried = true;
         match severity {
             Severity::Completed => self.accepted += 1,
             Severity::Permanent => {

@@ -76,7 +76,7 @@ pub(super) struct Open {
     pub(super) id: TransactionId,
     /// MAIL had SMTPUTF8 (RFC 6531 3.4).
     pub(super) smtputf8: bool,
-    /// RCPTs that were answered.
+    /// Whether a RCPT was answered, be it for how it is written.
     pub(super) tried: bool,
     /// RCPTs that were accepted.
     pub(super) accepted: u32,

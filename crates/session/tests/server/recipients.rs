@@ -27,6 +27,29 @@ fn a_run_is_asked_about_together_and_answered_in_order() {
 }
 
 #[test]
+fn a_recipient_that_cannot_be_read_was_tried_and_refused() {
+    // RFC 5321 3.3: no valid recipient, which is no fault of a client that pipelines.
+    for recipients in [
+        "RCPT TO:<>\r\n",
+        "RCPT TO:<>\r\nRCPT TO:b\r\n",
+        "RCPT TO:<refused@mx.example>\r\nRCPT TO:<b>\r\n",
+    ] {
+        let mut driver = begun();
+        let reply = driver.say(format!("{recipients}DATA\r\n"));
+        let last = reply.lines().last();
+        assert_eq!(
+            last,
+            Some("554 5.5.1 Transaction failed: no valid recipients")
+        );
+    }
+    let reply = begun().say("RCPTTO:<b@mx.example>\r\nDATA\r\n");
+    assert!(
+        reply.ends_with("503 5.5.1 Bad sequence of commands\r\n"),
+        "{reply}"
+    );
+}
+
+#[test]
 fn a_run_is_cut_at_64() {
     let mut driver = begun();
     let run = (0..150)
