@@ -21,6 +21,7 @@ mod node;
 mod operator;
 mod plan;
 mod stores;
+mod trouble;
 
 pub use ledger::Answers;
 pub use node::{Report, run};

@@ -11,7 +11,7 @@ use postroad_delivery::mailbox_name;
 use postroad_delivery::maildir::Maildirs;
 use postroad_host::chance::Chance;
 use postroad_host::clock::SimClock;
-use postroad_host::disk::sim::{Call, Fault, SimDisk, Wrong};
+use postroad_host::disk::sim::SimDisk;
 use postroad_host::disk::{Disk, DiskFile, Open};
 use postroad_store::{Leased, Pressure, QueueStore};
 
@@ -19,7 +19,7 @@ use crate::executor::{Executor, turn};
 use crate::ledger::{Answers, Found, Ledger};
 use crate::plan::{Hardships, Plan};
 use crate::stores::{Simulated, Start, Started};
-use crate::{carrier, client, letter, operator};
+use crate::{carrier, client, letter, operator, trouble};
 
 /// How long a lease is.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
@@ -102,7 +102,10 @@ impl Run {
         let mut kept = S::Kept::default();
         for crash in self.plan.crashes.clone() {
             self.disk.crash_after(crash);
-            self.put_faults();
+            for fault in trouble::faults(self.plan.faults, &self.chance) {
+                self.ledger.borrow_mut().tell(format!("{fault:?}"));
+                self.disk.inject(fault);
+            }
             self.start::<S>(&mut kept, false);
             if !self.ledger.borrow().wrong.is_empty() {
                 return self.note_disk();
@@ -114,40 +117,6 @@ impl Run {
         self.start::<S>(&mut kept, true);
         self.look_into_mailboxes();
         self.note_disk();
-    }
-
-    fn put_faults(&self) {
-        for _ in 0..self.plan.faults {
-            let calls = [
-                None,
-                Some(Call::Write),
-                Some(Call::Sync),
-                Some(Call::SyncDir),
-                Some(Call::Rename),
-                Some(Call::Create),
-                Some(Call::Allocate),
-                Some(Call::SetLen),
-                Some(Call::Remove),
-                Some(Call::Read),
-            ];
-            let on = calls[self.chance.index(calls.len())];
-            let wrong = match (on, self.chance.below(4)) {
-                (Some(Call::Read), _) => Wrong::Io,
-                (_, 0) => Wrong::NoSpace,
-                (_, 1) => Wrong::Short,
-                _ => Wrong::Io,
-            };
-            let nth = 1 + self.chance.below(if on.is_none() { 300 } else { 60 });
-            let times = [1, 1, 2, 5, 40][self.chance.index(5)];
-            let fault = Fault {
-                on,
-                nth,
-                times,
-                wrong,
-            };
-            self.ledger.borrow_mut().tell(format!("{fault:?}"));
-            self.disk.inject(fault);
-        }
     }
 
     /// The process ends: mostly with the power, sometimes alone.
@@ -163,41 +132,9 @@ impl Run {
         self.note_disk();
         self.ledger.borrow_mut().tell("the power went".to_owned());
         self.disk = self.disk.crash(self.chance.u64());
-        if self.plan.rot {
-            self.rot();
-        }
-    }
-
-    /// Turns over a bit of the log, in a place where something was written.
-    fn rot(&self) {
-        let segments = self
-            .disk
-            .list(Path::new("/spool/segments"))
-            .unwrap_or_default();
-        let log = |path: &Path| path.extension().is_some_and(|extension| extension == "seg");
-        let segments: Vec<_> = segments
-            .into_iter()
-            .filter(|entry| log(&entry.path))
-            .collect();
-        if segments.is_empty() {
-            return;
-        }
-        let path = &segments[self.chance.index(segments.len())].path;
-        let octets = read(&self.disk, path).unwrap_or_default();
-        // The headers are there twice, and are the spool's own tests' business.
-        let written = octets
-            .iter()
-            .enumerate()
-            .skip(8192)
-            .filter(|(_, octet)| **octet != 0);
-        let written: Vec<usize> = written.map(|(at, _)| at).collect();
-        if written.is_empty() {
-            return;
-        }
-        let at = written[self.chance.index(written.len())] as u64;
-        let turned = self.disk.flip_bit(path, at * 8 + self.chance.below(8));
-        if turned.is_ok() {
-            let place = format!("octet {at} of {} rots", path.display());
+        if self.plan.rot
+            && let Some(place) = trouble::rot(&self.disk, &self.chance)
+        {
             self.ledger.borrow_mut().rot(place);
         }
     }
@@ -398,7 +335,8 @@ async fn watch<S: QueueStore>(shared: &Shared<'_>, store: &S) {
     }
 }
 
-fn read(disk: &SimDisk, path: &Path) -> std::io::Result<Vec<u8>> {
+/// What a file holds.
+pub(crate) fn read(disk: &SimDisk, path: &Path) -> std::io::Result<Vec<u8>> {
     let file = disk.open(path, Open::Read)?;
     // Files here are some KiB long.
     let mut octets = vec![0; file.len()? as usize];
