@@ -174,7 +174,6 @@ mod tests {
                     dev: *dev,
                 })
                 .collect(),
-            tests: Vec::new(),
         }
     }
 

@@ -12,8 +12,6 @@ pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
     pub(crate) dependencies: Vec<Dependency>,
-    /// The names of its integration tests.
-    pub(crate) tests: Vec<String>,
 }
 
 /// What a package uses itself.
@@ -49,7 +47,6 @@ fn read(json: &[u8]) -> Result<Vec<Package>, String> {
 
 fn package(package: &Value) -> Package {
     let manifest = PathBuf::from(text(&package["manifest_path"]));
-    let is_test = |target: &&Value| list(&target["kind"]).any(|kind| kind == "test");
     Package {
         name: text(&package["name"]),
         folder: manifest.parent().unwrap_or(&manifest).to_owned(),
@@ -59,10 +56,6 @@ fn package(package: &Value) -> Package {
                 dev: dependency["kind"] == "dev",
                 ours: dependency["source"].is_null(),
             })
-            .collect(),
-        tests: list(&package["targets"])
-            .filter(is_test)
-            .map(|target| text(&target["name"]))
             .collect(),
     }
 }

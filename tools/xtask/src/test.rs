@@ -8,7 +8,6 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use crate::metadata::{self, Package};
 use crate::packages::{self, PROGRAMS, Program};
 use crate::run::{self, Counts};
 use crate::{deps, links};
@@ -84,8 +83,7 @@ pub(crate) fn test(root: &Path, options: &Options) -> ExitCode {
                 .current_dir(root),
         )
     });
-    let packages = metadata::packages(&root.join("Cargo.toml")).unwrap_or_default();
-    let real = stages.run("real clients", || runner.real_clients(&packages));
+    let real = stages.run("real clients", || runner.real_clients());
     // What an ordinary run ignores, and the other has not run, was left out.
     let ran = real.passed + real.failed;
     stages.end(ordinary.skipped.saturating_sub(ran))
@@ -144,27 +142,24 @@ impl Runner<'_> {
     }
 
     /// The tests with other people's programs, as far as these are there.
-    fn real_clients(&self, packages: &[Package]) -> Counts {
+    fn real_clients(&self) -> Counts {
         let missing: Vec<&Program> = PROGRAMS.iter().filter(|p| !p.is_there()).collect();
         for program in &missing {
             println!("left out, for the program is missing: {}", program.name);
         }
-        let mut counts = Counts::default();
-        for package in packages {
-            for test in package.tests.iter().filter(|t| t.starts_with("real_")) {
-                let mut command = self.command();
-                command.args(["--package", &package.name, "--test", test]);
-                if self.nextest {
-                    command.args(["--run-ignored", "only", "--no-tests", "pass", "--"]);
-                } else {
-                    command.args(["--", "--ignored", "--show-output"]);
-                }
-                for program in &missing {
-                    command.args(["--skip", program.in_test_names]);
-                }
-                counts += run::tests(command.env("PATH", packages::path()));
-            }
+        // The whole workspace again: for one package alone its dependencies would be built anew,
+        // with fewer features.
+        let mut command = self.command();
+        command.args(["--workspace", "--test", "real_*"]);
+        if self.nextest {
+            command.args(["--run-ignored", "only", "--no-tests", "pass", "--"]);
+        } else {
+            command.args(["--", "--ignored", "--show-output"]);
         }
+        for program in &missing {
+            command.args(["--skip", program.in_test_names]);
+        }
+        let mut counts = run::tests(command.env("PATH", packages::path()));
         // What it skips was already counted among the ordinary tests.
         counts.skipped = 0;
         counts
