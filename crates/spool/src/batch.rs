@@ -279,11 +279,14 @@ fn answer<D: Disk>(shared: &Shared<D>, queued: Queued, reply: Reply, leased: Opt
     match (queued.request, reply, leased) {
         (Request::Accept(accept), Reply::Leased, Some(leased)) => {
             let id = accept.id;
-            if accept.answer.send(Ok(leased)).is_err() {
+            if let Err(Ok(leased)) = accept.answer.send(Ok(leased)) {
                 // Who asked has gone, so nobody has the lease: the message is due for all.
                 let mut core = shared.core();
-                core.leases.end(id);
-                core.index.set_leased(id, None);
+                let slot = core.leases.get(id);
+                if slot.is_some_and(|slot| slot.token == leased.lease.token) {
+                    core.leases.end(id);
+                    core.index.set_leased(id, None);
+                }
             }
         }
         (Request::Settle(settle), Reply::Settled(settled), _) => {

@@ -335,6 +335,8 @@ impl<D: Disk> Committer<D> {
 impl<D: Disk> Drop for Committer<D> {
     /// Who waits is told, and so is who comes.
     fn drop(&mut self) {
+        // Nothing can be settled from here on, so nothing may be claimed.
+        self.shared.set_pressure(Pressure::ReadOnly);
         self.shared.line.close();
         drop(self.shared.line.take());
         self.shared.chores.close();

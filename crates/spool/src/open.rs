@@ -149,8 +149,15 @@ fn lock_folder<D: Disk>(disk: &D, options: &Options) -> Result<D::Lock, OpenErro
     }
     // Durability: the folders' names are on disk before anything in them can be acknowledged.
     disk.sync_dir(folder).map_err(at(folder))?;
-    if let Some(parent) = folder.parent().filter(|p| !p.as_os_str().is_empty()) {
-        disk.sync_dir(parent).map_err(at(parent))?;
+    for (nth, parent) in folder.ancestors().skip(1).enumerate() {
+        let here = parent.as_os_str().is_empty();
+        let parent = if here { Path::new(".") } else { parent };
+        match disk.sync_dir(parent) {
+            Ok(()) => {}
+            // Only the nearest must be ours; what is above it may belong to the system.
+            Err(_) if nth > 0 => break,
+            Err(e) => return Err(OpenError::Io(parent.to_owned(), e)),
+        }
     }
     Ok(lock)
 }

@@ -85,15 +85,29 @@ impl<F> Located<F> {
 impl<F: DiskFile> Located<F> {
     /// Reads envelope and state.
     pub(crate) fn read(&self) -> Result<Stored, ReadError> {
-        let (place, segment) = &self.base;
-        let damaged = |_| ReadError::Damaged(*place);
-        let base = self.read_head()?;
-        let (envelope, _) = record::decode_envelope(&base.part.envelope).map_err(damaged)?;
-        let (state_octets, place) = match &self.change {
-            Some((place, segment)) => (seek(segment, *place, self.id)?.part.state, *place),
-            None => (base.part.state.clone(), *place),
+        let newer = match &self.change {
+            Some((place, segment)) => Some((seek(segment, *place, self.id)?.part.state, *place)),
+            None => None,
         };
-        let _ = segment;
+        self.read_with(newer)
+    }
+
+    /// Reads envelope and state from the base alone, whose state may be an older one.
+    pub(crate) fn read_base(&self) -> Result<Stored, ReadError> {
+        self.read_with(None)
+    }
+
+    /// Whether it is the newest state that can't be read, and not the base.
+    pub(crate) fn has_damaged_change(&self, error: &ReadError) -> bool {
+        let change = self.change.as_ref().map(|(place, _)| *place);
+        matches!(error, ReadError::Damaged(place) if Some(*place) == change)
+    }
+
+    fn read_with(&self, newer: Option<(Vec<u8>, Place)>) -> Result<Stored, ReadError> {
+        let base = self.read_head()?;
+        let (state_octets, place) = newer.unwrap_or((base.part.state.clone(), self.base.0));
+        let (envelope, _) = record::decode_envelope(&base.part.envelope)
+            .map_err(|_| ReadError::Damaged(self.base.0))?;
         let state = record::decode_state(&state_octets).map_err(|_| ReadError::Damaged(place))?;
         if state.lives.len() != envelope.recipients.len() {
             return Err(ReadError::Damaged(place));

@@ -16,6 +16,7 @@ use crate::batch::{Batch, Effect, Prepared, Reply};
 use crate::committer::{Committer, Purpose, Step};
 use crate::damage::{Report, What};
 use crate::frame::{BodyPlace, Kind, Part};
+use crate::prepare::key_of;
 use crate::read::{self, ReadError};
 use crate::segment::{self, SegmentNo};
 
@@ -33,8 +34,8 @@ pub(crate) struct Copying {
     now: Option<(SegmentNo, Option<QueueId>)>,
     /// A segment that can't be copied, for its disk gives errors; it is left alone.
     stuck: Option<SegmentNo>,
-    /// A departure may not be on disk, so no other may follow it in this run.
-    may_not_retire: bool,
+    /// Its departure may not be on disk: it is tried again before any other follows.
+    leaving: Option<SegmentNo>,
 }
 
 impl<D: Disk> Committer<D> {
@@ -54,12 +55,12 @@ impl<D: Disk> Committer<D> {
     }
 
     fn retire_empty(&mut self) {
-        while !self.copying.may_not_retire
-            && let Some(number) = self.take_oldest_empty()
-        {
+        while let Some(number) = self.copying.leaving.or_else(|| self.take_oldest_empty()) {
             let folder = self.shared.segments_folder();
             if let Err(e) = segment::retire(&self.shared.disk, &folder, number) {
-                self.copying.may_not_retire = true;
+                if self.copying.leaving.replace(number).is_some() {
+                    return;
+                }
                 self.shared.report(Report {
                     what: What::Disk(e.to_string()),
                     file: segment::log_path(&folder, number),
@@ -69,6 +70,7 @@ impl<D: Disk> Committer<D> {
                 });
                 return;
             }
+            self.copying.leaving = None;
             let surplus =
                 self.shared.core().log.free.len() >= self.shared.options.reserve_segments + SPARE;
             if surplus {
@@ -190,7 +192,16 @@ impl<D: Disk> Committer<D> {
         let Some(located) = read::locate(&self.shared, id) else {
             return Ok(0);
         };
-        let stored = located.read()?;
+        let (stored, key) = match located.read() {
+            Err(error @ ReadError::Damaged(_)) if located.has_damaged_change(&error) => {
+                // The base is whole: an older state is better than none.
+                let stored = located.read_base()?;
+                let _ = read::unreadable(&self.shared, id, error);
+                let key = key_of(&stored.envelope, &stored.state);
+                (stored, Some(key))
+            }
+            read => (read?, None),
+        };
         let body = match stored.base.part.body {
             BodyPlace::Inline => vec![located.read_inline(&stored.base)?],
             BodyPlace::None | BodyPlace::File(_) => Vec::new(),
@@ -200,7 +211,7 @@ impl<D: Disk> Committer<D> {
         let key = {
             let core = self.shared.core();
             match core.index.get(id) {
-                Some(entry) => core.index.key(entry),
+                Some(entry) => key.unwrap_or_else(|| core.index.key(entry)),
                 None => return Ok(0),
             }
         };
@@ -234,8 +245,15 @@ impl<D: Disk> Committer<D> {
     /// queue with its segment.
     fn give_up(&self, id: QueueId, error: ReadError) {
         let _ = read::unreadable(&self.shared, id, error);
-        let mut core = self.shared.core();
-        core.leases.end(id);
-        core.index.remove(id);
+        let entry = {
+            let mut core = self.shared.core();
+            core.leases.end(id);
+            core.index.remove(id)
+        };
+        if entry.is_some_and(|entry| entry.has_body_file()) {
+            // Beside the octets of its frame. If this fails, it is removed at the next start.
+            let kept = self.shared.damage_folder().join(id.to_string());
+            let _ = self.shared.disk.rename(&self.shared.body_path(id), &kept);
+        }
     }
 }

@@ -19,6 +19,9 @@ use crate::options::Planted;
 use crate::scan::{Found, Frame, Gap, scan};
 use crate::segment::{self, DATA_START, FileRole, HeaderError, Segment, SegmentHeader, SegmentNo};
 
+/// At most so many files are kept in the folder for damage.
+const MOST_SET_ASIDE: usize = 1000;
+
 /// What a start has found.
 #[derive(Debug)]
 pub(crate) struct Replayed<F> {
@@ -293,6 +296,11 @@ impl<D: Disk> Replay<'_, D> {
             )),
             Found::Gap(_) => None,
         });
+        if let Some(sealed_at) = sealed_at
+            && let Some(lost) = missing_end(&found, start, sealed_at)
+        {
+            self.gaps.push((number, lost, What::Damaged));
+        }
         let has_frames = last.is_some() || start > DATA_START;
         let end = sealed_at.unwrap_or(last.map_or(start, |(end, ..)| end));
         for found in found {
@@ -352,27 +360,40 @@ impl<D: Disk> Replay<'_, D> {
         }
     }
 
+    /// Copies gaps to the folder for damage. Where that can't be done, for the disk is full or the
+    /// folder has many already, they are reported all the same: the start must go on.
     fn set_gaps_aside(&mut self) -> io::Result<()> {
         let folder = self.options.damage_folder();
+        let mut room = MOST_SET_ASIDE.saturating_sub(self.disk.list(&folder)?.len());
         for (number, gap, what) in std::mem::take(&mut self.gaps) {
             let segment = &self.opened[&number].segment;
-            let (path, new) = damage::set_aside(self.disk, &folder, segment, gap.at, gap.end)?;
-            if new {
-                self.reports.push(Report {
-                    what,
-                    file: segment::log_path(&self.options.segments_folder(), number),
-                    offset: gap.at,
-                    octets: gap.end - gap.at,
-                    set_aside: Some(path),
-                });
+            let copied = (room > 0)
+                .then(|| damage::set_aside(self.disk, &folder, segment, gap.at, gap.end).ok())
+                .flatten();
+            if matches!(copied, Some((_, false))) {
+                // An earlier start has reported it.
+                continue;
             }
+            room = room.saturating_sub(1);
+            self.reports.push(Report {
+                what,
+                file: segment::log_path(&self.options.segments_folder(), number),
+                offset: gap.at,
+                octets: gap.end - gap.at,
+                set_aside: copied.map(|(path, _)| path),
+            });
         }
         Ok(())
     }
 
-    /// Removes body files without a record, and reports records without their file.
+    /// Removes body files without a record, and reports records without their file. Where part of
+    /// the log is damaged the record may have been there, so the file is set aside.
     fn compare_bodies(&mut self) -> io::Result<()> {
         let folder = self.options.bodies_folder();
+        let damaged = self
+            .reports
+            .iter()
+            .any(|r| matches!(r.what, What::Damaged | What::Segment | What::Missing));
         let mut present = BTreeSet::new();
         for entry in self.disk.list(&folder)? {
             let name = entry.path.file_name().and_then(|name| name.to_str());
@@ -386,7 +407,13 @@ impl<D: Disk> Replay<'_, D> {
             {
                 present.insert(id);
             } else {
-                self.disk.remove(&entry.path)?;
+                let kept = self.options.damage_folder().join(id.to_string());
+                if damaged {
+                    self.disk.rename(&entry.path, &kept)?;
+                    self.disk.sync_dir(&self.options.damage_folder())?;
+                } else {
+                    self.disk.remove(&entry.path)?;
+                }
             }
         }
         let missing: Vec<QueueId> = self
@@ -411,6 +438,21 @@ impl<D: Disk> Replay<'_, D> {
             set_aside: None,
         });
     }
+}
+
+/// What is missing at the end of a segment that is known to end at `sealed_at`: there a frame ended,
+/// so zeros in front of it are no empty end.
+fn missing_end(found: &[Found], start: u64, sealed_at: u64) -> Option<Gap> {
+    let at = match found.last() {
+        None => start,
+        Some(Found::Frame(frame)) => frame.at + u64::from(frame.len),
+        Some(Found::Gap(_)) => return None,
+    };
+    (at < sealed_at).then_some(Gap {
+        at,
+        end: sealed_at,
+        batch: None,
+    })
 }
 
 /// Whether a gap can be of the last batch, which nobody was told of if it isn't whole. `last` is

@@ -21,9 +21,8 @@ impl<D: Disk> Committer<D> {
         };
         self.sealed = Some((current.segment.number, current.end));
         let begun = self.begin_segment(purpose);
-        if let Err(Trouble::Failed(_)) = &begun {
-            // Room is left where we are, for what is small.
-            self.shared.set_pressure(Pressure::Full);
+        if self.current.is_none() && self.begin_segment(Purpose::Upkeep).is_err() {
+            self.go_read_only();
         }
         begun
     }
@@ -61,6 +60,9 @@ impl<D: Disk> Committer<D> {
         let segment = match segment::activate(&self.shared.disk, &folder, free, &header) {
             Ok(segment) => segment,
             Err(e) => {
+                // Its name, and with it the word where the segment before ends, may reach the disk
+                // all the same: nothing may be written behind that end any more.
+                self.current = None;
                 // Its file is not used again: what is on its disk is not known.
                 let _ = self.shared.disk.remove(&segment::free_path(&folder, free));
                 self.report_disk(&segment::log_path(&folder, number), &e);

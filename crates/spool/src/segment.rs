@@ -237,7 +237,11 @@ pub(crate) fn activate<D: Disk>(
 
 /// Takes the oldest segment out of the log, for use again.
 pub(crate) fn retire<D: Disk>(disk: &D, folder: &Path, number: SegmentNo) -> io::Result<()> {
-    disk.rename(&log_path(folder, number), &free_path(folder, number))?;
+    let path = log_path(folder, number);
+    // Where the sync failed last time, the name has been changed already.
+    if disk.exists(&path)? {
+        disk.rename(&path, &free_path(folder, number))?;
+    }
     // Durability: segments leave oldest first, and each departure is on disk before the next
     // begins. If a younger one could be gone while an older one came back after a crash, the
     // older one's frames would come back without the `done` frames that end them.

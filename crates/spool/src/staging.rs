@@ -164,6 +164,11 @@ impl<D: Disk> SpoolStaged<D> {
             blocks: Vec::new(),
         });
         body.written += len;
+        // What is in the file is not in memory any more.
+        self.grant = Grant {
+            budget: Arc::clone(&self.grant.budget),
+            octets: 0,
+        };
         body.blocks.extend(blocks);
         Ok(())
     }

@@ -265,3 +265,38 @@ fn a_body_file_that_rots_is_reported_and_not_delivered() {
     assert_eq!(node.reports[0].what, What::Body(id));
     assert!(node.contents().is_empty());
 }
+
+#[test]
+fn a_sealed_end_that_reads_as_zeros_is_damage() {
+    let (disk, sent) = filled(4);
+    // A second start seals the first segment at its end.
+    drop(Node::open(disk.clone(), 2, options()).unwrap());
+    let path = segments(&disk).remove(0);
+    let mut damaged = read_file(&disk, &path);
+    let used = damaged.iter().rposition(|octet| *octet != 0).unwrap();
+    damaged[used - 150..=used].fill(0);
+    let start = damaged.iter().rposition(|octet| *octet != 0).unwrap();
+    damaged[start - 500..].fill(0);
+    write_file(&disk, &path, &damaged);
+    let mut node = Node::open(disk, 3, options()).unwrap();
+    assert!(node.contents().len() < sent.len());
+    assert!(
+        node.reports.iter().any(|r| r.what == What::Damaged),
+        "{:?}",
+        node.reports
+    );
+}
+
+#[test]
+fn the_body_file_of_a_damaged_record_is_set_aside() {
+    let mut node = Node::new(options());
+    let id = node.accept(&octets(1, 9000)).unwrap().lease.id;
+    node.accept(&octets(2, 10)).unwrap();
+    let disk = node.disk.clone();
+    drop(node);
+    disk.flip_bit(&segments(&disk)[0], 8 * (8192 + 60)).unwrap();
+    let node = Node::open(disk.clone(), 2, options()).unwrap();
+    assert!(node.reports.iter().any(|r| r.what == What::Damaged));
+    let kept = Path::new("/spool/damage").join(id.to_string());
+    assert_eq!(read_file(&disk, &kept), octets(1, 9000));
+}
