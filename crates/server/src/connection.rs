@@ -91,17 +91,21 @@ struct Connection<S: QueueStore> {
 impl<S: QueueStore> Connection<S> {
     async fn run(mut self) -> io::Result<()> {
         loop {
-            self.act().await;
-            let went_on = match self.send().await {
-                Ok(()) if self.session.want() == Want::Close => break,
-                Ok(()) => self.go_on().await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = went_on {
+            let mut done = self.act().await;
+            if done.is_ok() {
+                done = self.send().await;
+            }
+            if done.is_ok() {
+                if self.session.want() == Want::Close {
+                    break;
+                }
+                done = self.go_on().await;
+            }
+            if let Err(error) = done {
                 // The peer has gone: the session must hear it, so that a message is rolled back
                 // and the log told.
                 self.session.handle_eof(self.now());
-                self.act().await;
+                let _ = self.act().await;
                 return Err(error);
             }
         }
@@ -109,11 +113,19 @@ impl<S: QueueStore> Connection<S> {
     }
 
     /// Acts on what the session tells and asks.
-    async fn act(&mut self) {
+    async fn act(&mut self) -> io::Result<()> {
         while let Some(event) = self.session.poll_event() {
+            // Nothing is kept from the client while another is waited for (RFC 2920 3.2, 7).
+            let sent = if self.conversation.has_to_wait_for_room(&event) {
+                self.send().await
+            } else {
+                Ok(())
+            };
             self.conversation.handle(event, &mut self.session).await;
+            sent?;
         }
         self.receiving.set(self.conversation.is_receiving());
+        Ok(())
     }
 
     /// Sends what the session has to say. A peer that doesn't take it within the time-out is

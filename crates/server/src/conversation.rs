@@ -84,6 +84,13 @@ impl<S: QueueStore> Conversation<S> {
         self.turned_away
     }
 
+    /// Whether this event is a message that there is no room in memory for at the moment.
+    pub(crate) fn has_to_wait_for_room(&self, event: &Event) -> bool {
+        let room = self.services.limits.body_in_memory as usize;
+        matches!(event, Event::DataBegin { .. })
+            && self.services.body_budget.available_permits() < room
+    }
+
     /// Acts on one event. A question is answered before this returns.
     pub(crate) async fn handle(&mut self, event: Event, session: &mut ServerSession) {
         match event {

@@ -92,3 +92,22 @@ fn a_client_that_leaves_while_it_waits_for_room_takes_none() {
         stand.still_serves().await;
     });
 }
+
+#[test]
+fn replies_before_a_data_that_waits_for_room_are_not_kept_back() {
+    run(async {
+        let mut plan = Plan::new();
+        plan.body_budget = SHARE as usize;
+        let stand = plan.start();
+        let mut first = stand.in_data().await;
+        let mut second = stand.greeted().await;
+        second
+            .send(b"MAIL FROM:<me@client.example>\r\nRCPT TO:<ada@mx.example>\r\nDATA\r\n")
+            .await;
+        assert!(second.reply().await.starts_with("250 2.1.0"));
+        assert!(second.reply().await.starts_with("250 2.1.5"));
+        second.hears_nothing_for(Duration::from_millis(50)).await;
+        first.expect(".", "250 ").await;
+        assert!(second.reply().await.starts_with("354 "));
+    });
+}
