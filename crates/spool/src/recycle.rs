@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use postroad_clock::Mono;
 use postroad_host::disk::Disk;
 use postroad_reply::QueueId;
 use postroad_store::{Pressure, Trouble};
@@ -32,8 +33,8 @@ const SPARE: usize = 2;
 pub(crate) struct Copying {
     /// Which one, and the last message looked at.
     now: Option<(SegmentNo, Option<QueueId>)>,
-    /// A segment that can't be copied, for its disk gives errors; it is left alone.
-    stuck: Option<SegmentNo>,
+    /// Copying failed, for there is no room or the disk gives errors: until then it is left.
+    stuck_until: Mono,
     /// Its departure may not be on disk: it is tried again before any other follows.
     leaving: Option<SegmentNo>,
 }
@@ -113,7 +114,7 @@ impl<D: Disk> Committer<D> {
         };
         let current = current.segment.number;
         if oldest == current
-            || self.copying.stuck == Some(oldest)
+            || self.clock.mono() < self.copying.stuck_until
             || core.index.live(oldest).records == 0
         {
             return false;
@@ -165,7 +166,8 @@ impl<D: Disk> Committer<D> {
             match self.copy_one(&mut batch, id) {
                 Ok(len) => copied += len,
                 Err(ReadError::Io(_)) => {
-                    self.copying.stuck = Some(segment);
+                    let pause = self.shared.options.probe_interval;
+                    self.copying.stuck_until = self.clock.mono() + pause;
                     break;
                 }
                 Err(e) => self.give_up(id, e),

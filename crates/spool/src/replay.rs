@@ -120,6 +120,11 @@ pub(crate) fn replay<D: Disk>(disk: &D, options: &Options) -> Result<Replayed<D:
 impl<D: Disk> Replay<'_, D> {
     /// Opens what there is; gives the free files, and a number greater than any.
     fn open_segments(&mut self, folder: &Path) -> Result<(VecDeque<SegmentNo>, u32), OpenError> {
+        // Durability: names that an earlier run changed, and may not have synced, are on disk before
+        // anything follows from them.
+        self.disk
+            .sync_dir(folder)
+            .map_err(|e| OpenError::Io(folder.to_owned(), e))?;
         let mut free = VecDeque::new();
         let mut next = 1;
         let entries = self
@@ -283,6 +288,12 @@ impl<D: Disk> Replay<'_, D> {
             .unwrap_or(opened.len)
             .clamp(start, opened.len.max(start));
         let epoch = opened.segment.epoch;
+        if sealed_at.is_none() {
+            // Durability: after the end of the process alone, what is read may be in the page cache
+            // only. Before a `merged` or `done` frame is acted on (a segment is used again, a body file
+            // removed) it must be on disk. What has a successor was synced before that was begun.
+            opened.segment.file.sync_data()?;
+        }
         // A segment is at most 2 GiB.
         let mut octets = vec![0; (limit - start) as usize];
         read_all(&opened.segment.file, &mut octets, start)?;
