@@ -17,6 +17,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 /// No step of a test waits longer than this.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -64,7 +66,18 @@ impl Server {
         let lines = Arc::new(Lines::default());
         collect(child.stdout.take().expect("stdout is piped"), &lines);
         collect(child.stderr.take().expect("stderr is piped"), &lines);
-        let said = lines.wait_for(|line| listening(line).is_some(), PATIENCE);
+        let end = Instant::now() + PATIENCE;
+        let said = loop {
+            let ended = child
+                .try_wait()
+                .expect("ask for the server's end")
+                .is_some();
+            let step = Duration::from_millis(100);
+            let said = lines.wait_for(|line| listening(line).is_some(), step);
+            if said.is_some() || ended || Instant::now() > end {
+                break said;
+            }
+        };
         let Some(line) = said else {
             let _ = child.kill();
             panic!(
@@ -112,8 +125,13 @@ impl Server {
 
     /// Sends SIGTERM.
     pub fn tell_to_end(&self) {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("send SIGTERM");
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).expect("a pid");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).expect("send it");
     }
 
     /// Waits until the process has ended.

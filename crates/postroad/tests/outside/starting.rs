@@ -178,6 +178,36 @@ fn it_binds_its_port_as_root_and_does_everything_else_as_the_user() {
     all_belong_to(&server.data, nobody.uid.as_raw());
 }
 
+/// What systemd does: it listens, and hands the socket over as the third descriptor (sd_listen_fds(3)).
+#[test]
+fn a_socket_that_is_handed_over_is_used_instead_of_the_listeners() {
+    const HAND_OVER: &str = "
+import os, socket, sys
+listener = socket.create_server(('127.0.0.1', 0))
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
+print('handed over', listener.getsockname()[1], flush=True)
+os.execv(sys.argv[1], sys.argv[1:])
+";
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("left out: a socket that is handed over: there is no python3");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let file = folder.path().join("postroad.toml");
+    std::fs::write(&file, harness::configuration(&data, DOMAIN)).expect("write it");
+    let mut command = Command::new("python3");
+    command.args(["-c", HAND_OVER, env!("CARGO_BIN_EXE_postroad")]);
+    command.args(["serve", "--config"]).arg(&file);
+    let server = Server::spawn(command, data);
+    let handed = server.wait_for_line(|line| line.starts_with("handed over "));
+    assert_eq!(handed, format!("handed over {}", server.address.port()));
+    server.send("ada@example.test", b"through it\r\n");
+    assert_eq!(server.wait_for_messages(1).len(), 1);
+}
+
 /// Everything in the folder is this user's, and nobody else can look at it.
 fn all_belong_to(folder: &Path, uid: u32) {
     for entry in std::fs::read_dir(folder).expect("a folder") {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use crate::harness::{Client, Server};
 
 const SETTINGS: &str = "
@@ -66,6 +68,19 @@ fn a_message_under_way_is_finished_and_everybody_else_is_told() {
         b"first last\r\n",
     ];
     assert_eq!(received, whole);
+}
+
+/// It will reload the configuration some day; a terminal that goes away must not end the service.
+#[test]
+fn a_hangup_ends_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), SETTINGS);
+    let mut client = with_recipient(&server);
+    server.signal(Signal::SIGHUP);
+    client.expect("DATA", 354);
+    client.expect(".", 250);
+    server.send("ada@example.test", b"a new one, too\r\n");
+    assert_eq!(server.wait_for_messages(2).len(), 2);
 }
 
 #[test]
