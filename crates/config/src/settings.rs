@@ -75,13 +75,13 @@ settings! {
         /// Commands of one connection refused as unreadable, unknown, out of sequence or malformed;
         /// after them comes 421.
         errors: u32 = is(20u32), within(1, 1_000_000), NextConnection;
-        /// Commands of one connection that bring no message forward (NOOP, RSET, VRFY, EXPN, HELP
-        /// and repeated EHLO), counted from the last accepted message; after them comes 421.
+        /// Commands of one connection that bring no message forward (NOOP, RSET, VRFY, EXPN, HELP,
+        /// repeated EHLO and BDAT out of place), counted from the last accepted message; after them comes 421.
         junk_commands: u32 = is(100u32), within(1, 1_000_000), NextConnection;
         /// Recipients of one connection refused for good; after them comes 421.
         refused_recipients: u32 = is(100u32), within(1, 1_000_000), NextConnection;
-        /// How long a connection may be open, however busy. It ends with 421, between
-        /// transactions.
+        /// How long a connection may be open, however busy. It ends with 421, even in the midst of
+        /// a message; only one that has come whole is answered first.
         session_lifetime: Duration = is(12 * HOUR), within(MINUTE, 7 * DAY), NextConnection;
         /// Received fields a message may have; with more it goes in a loop and is refused
         /// (RFC 5321 6.3, which wants 100 or more).
@@ -96,7 +96,7 @@ settings! {
 
     /// How long the server waits. RFC 5321 4.5.3.2 asks a server for 5 minutes between commands.
     table timeouts: Timeouts {
-        /// For the next command, and for each part of a line of it (RFC 5321 4.5.3.2.7).
+        /// For the next command, whole: octets that drip in gain no time (RFC 5321 4.5.3.2.7).
         command: Duration = is(5 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
         /// For the next octets of message data (RFC 5321 4.5.3.2.5).
         data_block: Duration = is(3 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
