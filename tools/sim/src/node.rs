@@ -121,12 +121,13 @@ impl Run {
 
     /// The process ends: mostly with the power, sometimes alone.
     fn end_of_start(&mut self) {
-        self.disk.heal();
-        if !self.disk.is_down() && self.chance.one_in(3) {
+        if self.chance.one_in(3) {
+            // In the midst of a call, or when nothing is left to do. What it did not sync is not lost
+            // yet, but may be when the power goes.
             self.ledger
                 .borrow_mut()
                 .tell("the process was killed".to_owned());
-            self.disk.crash_after(0);
+            self.disk.process_ends();
             return;
         }
         self.note_disk();

@@ -143,6 +143,17 @@ impl SimDisk {
         SimDisk(Arc::new(Mutex::new(state.crash(Chance::from_seed(seed)))))
     }
 
+    /// The machine did not go down, only the process that used the disk: the next one finds all that
+    /// was done, synced or not, and what was not synced may still be lost. Nothing is armed and nothing
+    /// locked, so nothing of the former process may be left.
+    pub fn process_ends(&self) {
+        let mut state = self.state();
+        state.down = false;
+        state.crash_in = None;
+        state.faults.clear();
+        state.locks.clear();
+    }
+
     /// Lets something go wrong. Of several faults in one call, the one told first decides.
     pub fn inject(&self, fault: Fault) {
         self.state().faults.push(fault);

@@ -479,3 +479,20 @@ fn the_same_calls_have_the_same_trace_and_the_log_names_them() -> io::Result<()>
     assert_ne!(run(b"octetz")?.0, hash);
     Ok(())
 }
+
+#[test]
+fn a_process_that_ends_alone_leaves_what_it_did_and_no_lock() -> io::Result<()> {
+    let disk = SimDisk::new(1);
+    let _held = disk.lock(at("/lock"))?;
+    let file = disk.open(at("/file"), Open::CreateNew)?;
+    disk.crash_after(2);
+    file.write_all_at(b"written", 0)?;
+    assert!(file.sync_data().is_err());
+    disk.process_ends();
+    disk.lock(at("/lock"))?;
+    assert_eq!(contents(&disk, "/file"), some(b"written"));
+    disk.sync_dir(at("/"))?;
+    let lost = (0..SEEDS).any(|seed| contents(&disk.crash(seed), "/file") != some(b"written"));
+    assert!(lost, "it was never synced");
+    Ok(())
+}
