@@ -83,7 +83,7 @@ impl World {
         settings.accepts_mail = mode & 7 != 7;
         settings.limits.message_size = 64;
         settings.limits.discarded = 256;
-        settings.limits.recipients = 3;
+        settings.limits.recipients = if mode & 32 == 0 { 3 } else { 1000 };
         settings.limits.errors = 5;
         settings.limits.junk_commands = 10;
         settings.vrfy = LookupRule::Asked;
@@ -121,7 +121,21 @@ impl World {
             }
             29 => self.hand_in(usize::MAX),
             30 if how < 16 => self.session.handle_eof(self.now),
+            // More than fits in a run, and more replies than fit in the output.
+            30 => {
+                let run = b"RCPT TO:<b@mx.example>\r\n".repeat(2 * usize::from(how));
+                self.input.extend_from_slice(&run);
+            }
             31 if how < 16 => self.session.disconnect(Closing::Stopping, self.now),
+            // A driver that goes on before it sends, as it may.
+            31 => {
+                while self.open.is_some() && self.session.want() == Want::Answer {
+                    self.answer(how);
+                    self.listen();
+                    self.hand_in(usize::MAX);
+                    self.listen();
+                }
+            }
             _ => {}
         }
     }
@@ -140,22 +154,33 @@ impl World {
 
     /// Takes what the session tells and has to send.
     fn look(&mut self) {
-        let mut events = 0;
-        while let Some(event) = self.session.poll_event() {
-            events += 1;
-            self.take(event);
-        }
-        assert!(events <= 128, "{events} events waited");
+        self.listen();
         let mut out = BytesMut::new();
         while self.session.poll_transmit(&mut out) {}
         assert!(out.len() <= 20 * 1024, "{} octets waited", out.len());
         assert!(out.is_empty() || out.ends_with(b"\r\n"));
+        if self.session.want() == Want::More {
+            // Or a client that waits for its reply would wait for ever.
+            let _ = self.session.handle_input(Bytes::new(), self.now);
+            let event = self.session.poll_event();
+            assert!(event.is_none(), "nothing was left to do, but {event:?}");
+        }
         let is_over = self.session.want() == Want::Close;
         assert_eq!(
             is_over, self.is_closed,
             "Closed is told once the session is over"
         );
         assert_eq!(self.session.poll_timeout().is_none(), is_over);
+    }
+
+    /// Takes what the session tells.
+    fn listen(&mut self) {
+        let mut events = 0;
+        while let Some(event) = self.session.poll_event() {
+            events += 1;
+            self.take(event);
+        }
+        assert!(events <= 128, "{events} events waited");
     }
 
     fn take(&mut self, event: Event) {

@@ -38,7 +38,7 @@ proptest! {
     /// Mostly what an ordinary client and driver do, so that operations reach far.
     #[test]
     fn mostly_sensible_operations(
-        mode in 0u8..32,
+        mode in 0u8..64,
         chunked: bool,
         steps in proptest::collection::vec(
             (proptest::bool::weighted(0.93), 0u8..32, any::<u8>()),
