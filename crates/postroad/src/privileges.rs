@@ -8,6 +8,7 @@ use std::path::Path;
 
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Group, Uid, User, chown, geteuid, initgroups, setgid, setuid};
+use postroad_telemetry::Event;
 
 /// As whom to run, decided before anything is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,10 +145,27 @@ impl Plan {
         setgid(identity.gid).map_err(Refused::System)?;
         setuid(identity.uid).map_err(Refused::System)?;
         // There must be no way back.
-        match setuid(Uid::from_raw(0)) {
-            Err(_) => Ok(()),
-            Ok(()) => Err(Refused::System(nix::Error::EPERM)),
+        if setuid(Uid::from_raw(0)).is_ok() {
+            return Err(Refused::System(nix::Error::EPERM));
         }
+        identity.tell();
+        Ok(())
+    }
+}
+
+impl Identity {
+    /// Tells the log whom the process has become.
+    fn tell(&self) {
+        // A group need not have a name.
+        let group = match Group::from_gid(self.gid) {
+            Ok(Some(group)) => group.name,
+            _ => self.gid.to_string(),
+        };
+        Event::PrivilegeDropped {
+            user: &self.name,
+            group: &group,
+        }
+        .emit();
     }
 }
 

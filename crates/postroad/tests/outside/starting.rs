@@ -175,6 +175,8 @@ fn it_binds_its_port_as_root_and_does_everything_else_as_the_user() {
     assert_eq!(ids("Gid:"), [nobody.gid.as_raw(); 4]);
     let groups = ids("Groups:");
     assert!(!groups.contains(&0) && !groups.contains(&1), "{groups:?}");
+    let told = server.wait_for_line(|line| line.contains("privilege.dropped"));
+    assert!(told.contains(r#""user":"nobody""#), "{told}");
 
     server.send("ada@example.test", b"whose is it?\r\n");
     server.wait_for_messages(1);
