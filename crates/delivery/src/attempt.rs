@@ -190,7 +190,7 @@ where
             Begun::New(delivery) => {
                 if let Some(folder) = delivery.made_mailbox() {
                     Event::MailboxCreated {
-                        queue_id: Some(name.id),
+                        queue_id: name.id,
                         mailbox: &to,
                         folder: &folder.display(),
                     }

@@ -62,6 +62,6 @@ pub(crate) fn tell(report: &Report) {
             cause: &"writing failed, and the probe too",
         }
         .emit(),
-        What::Recovered => Event::SpoolRecovered { after: None }.emit(),
+        What::Recovered => Event::SpoolRecovered {}.emit(),
     }
 }

@@ -216,16 +216,6 @@ events! {
         next_due: UnixMs,
     }
 
-    /// A delivery failed for good.
-    WARN "delivery.failed" DeliveryFailed {
-        /// Which message.
-        queue_id: QueueId,
-        /// Which recipient.
-        recipient: Words<'a>,
-        /// Why.
-        reason: Words<'a>,
-    }
-
     /// The store could not do what a delivery asked of it. It is tried again.
     ERROR "delivery.trouble" DeliveryTrouble {
         /// Which message, if it was about one.
@@ -237,7 +227,7 @@ events! {
     /// A mailbox was made for its first message.
     INFO "mailbox.created" MailboxCreated {
         /// Which message.
-        queue_id: Option<QueueId>,
+        queue_id: QueueId,
         /// Which mailbox.
         mailbox: Words<'a>,
         /// Its folder.
@@ -301,10 +291,7 @@ events! {
     }
 
     /// The spool can be written to again.
-    WARN "spool.recovered" SpoolRecovered {
-        /// For how long it could not.
-        after: Option<Duration>,
-    }
+    WARN "spool.recovered" SpoolRecovered {}
 }
 
 /// The one event that the log says of itself, past its own queue: lines were dropped, since they

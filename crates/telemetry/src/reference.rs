@@ -24,9 +24,12 @@ pub fn reference() -> String {
         let (name, level) = (event.name, event.level.to_lowercase());
         let _ = write!(
             page,
-            "\n## `{name}`\n\nLevel: {level}. {}\n\n",
+            "\n## `{name}`\n\nLevel: {level}. {}\n",
             words(event.doc)
         );
+        if !event.fields.is_empty() {
+            page.push('\n');
+        }
         for field in event.fields {
             let doc = words(field.doc);
             let _ = writeln!(page, "* `{}` ({}): {doc}", field.name, field.kind);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test may stop, and reads a file
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -82,6 +83,41 @@ fn a_field_without_a_value_is_left_out() {
         .emit();
     });
     assert!(line.ends_with("message.refused connection=1 transaction=2 situation=loop code=554\n"));
+}
+
+/// An event that nobody emits would be on the page all the same.
+#[test]
+fn every_event_of_the_catalogue_is_said_somewhere() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut sources = String::new();
+    for folder in std::fs::read_dir(crates).unwrap() {
+        let folder = folder.unwrap().path();
+        if !folder.ends_with("telemetry") {
+            read_sources(&folder.join("src"), &mut sources);
+        }
+    }
+    let catalogue = include_str!("../src/events.rs");
+    let events = catalogue.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let level = words.next()?;
+        let is_event = ["ERROR", "WARN", "INFO", "DEBUG"].contains(&level);
+        is_event.then(|| words.nth(1))?
+    });
+    let mut silent: Vec<_> = events.collect();
+    assert!(silent.len() > 20, "{silent:?}");
+    silent.retain(|event| !sources.contains(&format!("Event::{event} {{")));
+    assert!(silent.is_empty(), "nobody emits {silent:?}");
+}
+
+fn read_sources(folder: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_sources(&path, into);
+        } else {
+            into.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
 }
 
 #[test]
