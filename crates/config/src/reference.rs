@@ -15,10 +15,12 @@ One TOML file holds all settings, and each has a default: without a file the ser
 those. `postroad check` reads the file and says all that is wrong with it. A key that is not in
 this list is an error.
 
-*Reload* says when a changed setting takes effect: **live**, at once; **next connection**, for those
-opened after it; **restart**, when the server is started again. Times are strings with units
-(`\"1h 30m\"`), sizes are strings with units (`\"50 MiB\"`, 1 MiB is 1,048,576 octets) or numbers of
-octets.
+A running server doesn't read the file again yet: what is changed takes effect when it is started
+again, and SIGHUP does nothing. *Reload* says what a setting is made for: **live**, a change at
+once; **next connection**, a change for those opened after it; **restart**, a new start.
+
+Times are strings with units (`\"1h 30m\"`), sizes are strings with units (`\"50 MiB\"`, 1 MiB is
+1,048,576 octets) or numbers of octets.
 ";
 
 /// All settings, as a page of Markdown: `docs/configuration.md`.

@@ -168,7 +168,8 @@ settings! {
         checkpoint_size: Size = is(Size::mib(256)), within(Size::mib(1), Size::gib(16)), Restart;
     }
 
-    /// When a delivery that failed for now is tried again, and for how long.
+    /// When a delivery that failed for now is tried again. None is given up yet: that owes the
+    /// sender a notice, and there are none yet.
     table delivery: Delivery {
         /// The wait before the second attempt.
         retry_first: Duration = is(MINUTE), within(Duration::from_secs(1), DAY), Live;
@@ -176,9 +177,6 @@ settings! {
         retry_growth: u32 = is(2u32), within(1, 10), Live;
         /// The wait that none exceeds.
         retry_longest: Duration = is(4 * HOUR), within(Duration::from_secs(1), 7 * DAY), Live;
-        /// The age at which a message that can't be delivered is given up (RFC 5321 4.5.4.1 asks
-        /// for 4 to 5 days at least).
-        give_up_after: Duration = is(5 * DAY), within(Duration::from_secs(1), 30 * DAY), Live;
         /// Deliveries under way at once.
         concurrency: u32 = is(16u32), within(1, 10_000), Restart;
     }

@@ -8,7 +8,7 @@ use crate::Machine;
 use crate::read::{At, Reader};
 use crate::value::Value;
 
-/// When a changed setting takes effect.
+/// When a changed setting can take effect, once a running server reads its file again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reload {
     /// At once. A transaction under way keeps what it began with.

@@ -103,7 +103,7 @@ pub(crate) fn patience(config: &Config) -> Patience {
             first: delivery.retry_first,
             growth_percent: delivery.retry_growth * 100,
             longest: delivery.retry_longest,
-            give_up_after: delivery.give_up_after,
+            ..RetryPlan::default()
         },
         lease: LEASE,
     }
