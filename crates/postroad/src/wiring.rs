@@ -14,6 +14,9 @@ use postroad_wire::address;
 /// How long a message is leased to one attempt; long work renews it.
 const LEASE: Duration = Duration::from_secs(300);
 
+/// How long a client that would send a message waits for room in memory at most.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
+
 /// What a session may do.
 pub(crate) fn session(config: &Config) -> Settings {
     let (limits, timeouts) = (&config.limits, &config.timeouts);
@@ -69,6 +72,7 @@ pub(crate) fn server(config: &Config) -> postroad_server::Limits {
         hops: limits.hops,
         body_in_memory: body_in_memory(config),
         lease: LEASE,
+        room: WAIT_FOR_ROOM,
         write: config.timeouts.write,
     }
 }

@@ -3,7 +3,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use postroad_clock::Mono;
 use postroad_directory::Resolution;
@@ -28,9 +27,8 @@ use crate::lookup::Names;
 use crate::record::{Message, Record};
 use crate::transaction::{Client, Transaction};
 
-/// How long a client that would send a message waits for room in memory before it hears 451. It
-/// waits two minutes itself for the 354 (RFC 5321 4.5.3.2.4).
-const WAIT_FOR_ROOM: Duration = Duration::from_secs(60);
+/// The server stops.
+struct Stopping;
 
 /// The driver's side of one session.
 #[derive(Debug)]
@@ -231,8 +229,8 @@ impl<S: QueueStore> Conversation<S> {
 
     /// Makes a place for the message's octets, before the client is told to send them.
     async fn begin_message(&mut self) -> Verdict {
-        let Some(room) = self.room().await else {
-            self.record.cause("no room in memory for message data");
+        let Ok(room) = self.room().await else {
+            self.record.cause("the server stops");
             return Verdict::Temporary(Reason::StoreFailed, None);
         };
         let services = Arc::clone(&self.services);
@@ -249,15 +247,16 @@ impl<S: QueueStore> Conversation<S> {
     }
 
     /// Waits for a message's share of the memory: here, and nowhere later, for a client that has
-    /// sent part of a message never waits. None if there is none in time, or the server stops
-    /// meanwhile.
-    async fn room(&mut self) -> Option<OwnedSemaphorePermit> {
+    /// sent part of a message never waits. Without a share after the wait it goes on none the
+    /// less: the store keeps in a file what doesn't fit in memory, and others are held back by
+    /// the wait.
+    async fn room(&mut self) -> Result<Option<OwnedSemaphorePermit>, Stopping> {
         let budget = Arc::clone(&self.services.body_budget);
         let room = budget.acquire_many_owned(self.services.limits.body_in_memory);
         tokio::select! {
             biased;
-            room = tasks::timeout(WAIT_FOR_ROOM, room) => room.ok()?.ok(),
-            () = reached(&mut self.running, Running::Draining) => None,
+            room = tasks::timeout(self.services.limits.room, room) => Ok(room.ok().and_then(Result::ok)),
+            () = reached(&mut self.running, Running::Draining) => Err(Stopping),
         }
     }
 

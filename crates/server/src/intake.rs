@@ -19,15 +19,16 @@ pub(crate) struct Intake<S: QueueStore> {
     staged: Result<S::Staged, Trouble>,
     queue_id: QueueId,
     scanner: Scanner,
-    /// Its share of the memory for message data, held until it is over.
-    _budget: OwnedSemaphorePermit,
+    /// Its share of the memory for message data, held until it is over; none if there was none
+    /// in time.
+    _budget: Option<OwnedSemaphorePermit>,
 }
 
 impl<S: QueueStore> Intake<S> {
     /// Begins a message, before its client is told to go on.
     pub(crate) async fn begin(
         store: &S,
-        budget: OwnedSemaphorePermit,
+        budget: Option<OwnedSemaphorePermit>,
         now: UnixMs,
     ) -> Result<Intake<S>, Trouble> {
         let staged = store.stage(now).await?;
@@ -78,7 +79,7 @@ impl<S: QueueStore> Intake<S> {
 #[derive(Debug)]
 pub(crate) struct Complete<S: QueueStore> {
     staged: S::Staged,
-    _budget: OwnedSemaphorePermit,
+    _budget: Option<OwnedSemaphorePermit>,
 }
 
 impl<S: QueueStore> Complete<S> {

@@ -67,6 +67,10 @@ pub struct Limits {
     pub body_in_memory: u32,
     /// How long a fresh message is leased to its first delivery.
     pub lease: Duration,
+    /// How long a client waits for that before it goes on without, so that few who hold room
+    /// and send slowly can't keep out the others. It waits two minutes itself for the 354 (RFC
+    /// 5321 4.5.3.2.4).
+    pub room: Duration,
     /// How long a client may take to take its replies.
     pub write: Duration,
 }

@@ -111,3 +111,18 @@ fn replies_before_a_data_that_waits_for_room_are_not_kept_back() {
         assert!(second.reply().await.starts_with("354 "));
     });
 }
+
+#[test]
+fn who_holds_all_the_room_and_sends_nothing_keeps_nobody_out() {
+    run(async {
+        let mut plan = Plan::new();
+        plan.body_budget = SHARE as usize;
+        plan.limits.room = Duration::from_millis(20);
+        let stand = plan.start();
+        let mut holder = stand.in_data().await;
+        assert_eq!(stand.free_budget(), 0);
+        stand.still_serves().await;
+        holder.expect("late\r\n.", "250 ").await;
+        until("the room is free", || stand.free_budget() == SHARE as usize).await;
+    });
+}

@@ -113,6 +113,7 @@ impl<S: QueueStore + Clone> Plan<S> {
                 hops: 100,
                 body_in_memory: SHARE,
                 lease: Duration::from_secs(60),
+                room: Duration::from_secs(60),
                 write: Duration::from_secs(10),
             },
             directory: directory(),
