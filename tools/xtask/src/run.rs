@@ -6,13 +6,13 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 /// How many tests came to what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) skipped: u64,
-    /// Parts of tests that passed: what they say they left out.
-    pub(crate) left_out: u64,
+    /// Parts of tests that passed, which they say they left out, and why.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// Begins a line by which a test says what it left out.
@@ -23,13 +23,13 @@ impl Counts {
         passed: 1,
         failed: 0,
         skipped: 0,
-        left_out: 0,
+        left_out: Vec::new(),
     };
     pub(crate) const FAILED: Counts = Counts {
         passed: 0,
         failed: 1,
         skipped: 0,
-        left_out: 0,
+        left_out: Vec::new(),
     };
 }
 
@@ -38,7 +38,7 @@ impl std::ops::AddAssign for Counts {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
-        self.left_out += other.left_out;
+        self.left_out.extend(other.left_out);
     }
 }
 
@@ -50,7 +50,7 @@ impl std::fmt::Display for Counts {
             skipped,
             left_out,
         } = self;
-        let skipped = skipped + left_out;
+        let skipped = skipped + left_out.len() as u64;
         write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
 }
@@ -112,9 +112,8 @@ fn show(said: Option<impl Read>, print: impl Fn(&str)) -> Counts {
         if let Some(summary) = summary(text) {
             counts += summary;
         }
-        // What a test that passed could not do here, with the reason.
-        if text.trim_start().starts_with(LEFT_OUT) {
-            counts.left_out += 1;
+        if let Some(what) = text.trim_start().strip_prefix(LEFT_OUT) {
+            counts.left_out.push(what.to_owned());
         }
         line.clear();
     }
@@ -160,7 +159,7 @@ mod tests {
             passed,
             failed,
             skipped,
-            left_out: 0,
+            left_out: Vec::new(),
         })
     }
 

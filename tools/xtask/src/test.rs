@@ -190,7 +190,7 @@ impl Stages {
         );
         self.total.passed += counts.passed;
         self.total.failed += counts.failed;
-        self.total.left_out += counts.left_out;
+        self.total.left_out.extend(counts.left_out.clone());
         if counts.failed > 0 {
             self.failed.push(name);
         }
@@ -200,6 +200,9 @@ impl Stages {
     fn end(mut self, skipped: u64) -> ExitCode {
         self.total.skipped = skipped;
         println!();
+        for what in &self.total.left_out {
+            println!("left out: {what}");
+        }
         if !self.failed.is_empty() {
             println!("failed: {}", self.failed.join(", "));
         }
