@@ -19,9 +19,7 @@ const MEANT: &[u8] = b"Subject: dots\r\n\r\n.one\r\n\x80.\r\n..\r\n\r\n";
 #[test]
 fn a_message_is_stored_to_the_octet_with_all_that_was_said_of_it() {
     run(async {
-        let mut plan = Plan::new();
-        plan.session.offered.dsn = true;
-        let mut stand = plan.start();
+        let mut stand = Plan::new().start();
         let before = RealClock.unix();
         let mut client = stand.greeted().await;
         let mail = "MAIL FROM:<me@client.example> SIZE=60 BODY=8BITMIME RET=HDRS ENVID=e+2B1";
