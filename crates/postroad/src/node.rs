@@ -42,40 +42,10 @@ pub(crate) struct Node {
 impl Node {
     /// Opens the spool and begins to deliver what is in it.
     pub(crate) fn open(config: &Config, directory: &Directory) -> Result<Node, String> {
-        let data_dir = &config.server.data_dir;
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
-        let before = clock.mono();
-        let options = wiring::spool(config);
-        let chance = || Chance::from_os().map_err(|error| format!("no random numbers: {error}"));
-        let opened = Spool::open(RealDisk, options, chance()?, Arc::clone(&clock))
-            .map_err(|error| error.to_string())?;
-        let spool = opened.spool;
-        Event::SpoolOpened {
-            messages: spool.len() as u64,
-            segments: spool.segments() as u64,
-            took: clock.mono().since(before),
-        }
-        .emit();
-        opened.reports.iter().for_each(reports::tell);
-        let (committer, housekeeper) = (opened.committer, opened.housekeeper);
         let thread_ended = Arc::new(Notify::new());
-        let threads = [
-            spool_thread("committer", &thread_ended, move || committer.run()),
-            spool_thread("housekeeper", &thread_ended, move || housekeeper.run()),
-        ];
-        let threads = threads
-            .into_iter()
-            .collect::<io::Result<_>>()
-            .map_err(|error| format!("no thread can be started: {error}"))?;
-
-        let mail = data_dir.join("mail");
-        let at_mail = |error: io::Error| format!("{}: {error}", mail.display());
-        let maildirs = Maildirs::open(RealDisk, &mail).map_err(at_mail)?;
-        let owners = maildirs.owners().map_err(at_mail)?;
-        let existing = owners
-            .iter()
-            .filter_map(|(local, domain)| owner(local, domain));
-        let mailboxes = Mailboxes::new(config.mailboxes.limit as usize, existing);
+        let (spool, threads) = open_spool(config, &clock, &thread_ended)?;
+        let (maildirs, mailboxes) = open_maildirs(config)?;
         let directory = Arc::new(directory.clone());
         let store = Arc::new(spool.clone());
 
@@ -167,6 +137,54 @@ impl Node {
         }
         .emit();
     }
+}
+
+/// Opens the spool, tells what it found, and starts its threads.
+fn open_spool(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    thread_ended: &Arc<Notify>,
+) -> Result<(Spool<RealDisk>, Vec<JoinHandle<()>>), String> {
+    let before = clock.mono();
+    let opened = Spool::open(
+        RealDisk,
+        wiring::spool(config),
+        chance()?,
+        Arc::clone(clock),
+    )
+    .map_err(|error| error.to_string())?;
+    Event::SpoolOpened {
+        messages: opened.spool.len() as u64,
+        segments: opened.spool.segments() as u64,
+        took: clock.mono().since(before),
+    }
+    .emit();
+    opened.reports.iter().for_each(reports::tell);
+    let (committer, housekeeper) = (opened.committer, opened.housekeeper);
+    let threads = [
+        spool_thread("committer", thread_ended, move || committer.run()),
+        spool_thread("housekeeper", thread_ended, move || housekeeper.run()),
+    ];
+    let threads = threads.into_iter().collect::<io::Result<_>>();
+    let threads = threads.map_err(|error| format!("no thread can be started: {error}"))?;
+    Ok((opened.spool, threads))
+}
+
+/// Opens the folder of the mailboxes: where they are written to, and which there are.
+fn open_maildirs(config: &Config) -> Result<(Maildirs<RealDisk>, Mailboxes), String> {
+    let mail = config.server.data_dir.join("mail");
+    let at_mail = |error: io::Error| format!("{}: {error}", mail.display());
+    let maildirs = Maildirs::open(RealDisk, &mail).map_err(at_mail)?;
+    let owners = maildirs.owners().map_err(at_mail)?;
+    let existing = owners
+        .iter()
+        .filter_map(|(local, domain)| owner(local, domain));
+    let mailboxes = Mailboxes::new(config.mailboxes.limit as usize, existing);
+    Ok((maildirs, mailboxes))
+}
+
+fn chance() -> Result<Chance, String> {
+    Chance::from_os().map_err(|error| format!("no random numbers: {error}"))
 }
 
 /// Starts a thread that the spool can't do without.
