@@ -35,16 +35,16 @@ pub(crate) struct Node {
     stop_runner: oneshot::Sender<()>,
     reports: Task<()>,
     threads: Vec<JoinHandle<()>>,
-    /// Told when one of the threads has ended.
-    thread_ended: Arc<Notify>,
+    /// Told when a thread of the spool or the delivery has ended.
+    part_ended: Arc<Notify>,
 }
 
 impl Node {
     /// Opens the spool and begins to deliver what is in it.
     pub(crate) fn open(config: &Config, directory: &Directory) -> Result<Node, String> {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
-        let thread_ended = Arc::new(Notify::new());
-        let (spool, threads) = open_spool(config, &clock, &thread_ended)?;
+        let part_ended = Arc::new(Notify::new());
+        let (spool, threads) = open_spool(config, &clock, &part_ended)?;
         let (maildirs, mailboxes) = open_maildirs(config)?;
         let directory = Arc::new(directory.clone());
         let store = Arc::new(spool.clone());
@@ -63,10 +63,11 @@ impl Node {
         let deliveries = runner.in_flight();
         let (fresh, fresh_leases) = mpsc::channel::<Leased>(FRESH);
         let (stop_runner, stopped) = oneshot::channel();
-        let runner = tasks::spawn(runner.run(fresh_leases, async {
+        let runner = runner.run(fresh_leases, async {
             // An error says that nobody is left to stop it, which is as good.
             let _ = stopped.await;
-        }));
+        });
+        let runner = tasks::spawn(told_of_its_end(Arc::clone(&part_ended), runner));
 
         let session = wiring::session(config);
         let limits = wiring::server(config);
@@ -90,14 +91,15 @@ impl Node {
             stop_runner,
             reports,
             threads,
-            thread_ended,
+            part_ended,
         })
     }
 
-    /// Waits until a thread of the spool has ended though nobody closed the spool: nothing can be
-    /// made durable any more, and what is delivered can't be settled.
+    /// Waits until a part has ended that nobody has told to. Without a thread of the spool nothing
+    /// can be made durable any more, and what is delivered can't be settled; without the delivery
+    /// mail would be taken in and lie there.
     pub(crate) async fn broken(&self) {
-        self.thread_ended.notified().await;
+        self.part_ended.notified().await;
     }
 
     /// Ends in order: sessions, deliveries, then the spool, which writes its checkpoint.
@@ -143,7 +145,7 @@ impl Node {
 fn open_spool(
     config: &Config,
     clock: &Arc<dyn Clock>,
-    thread_ended: &Arc<Notify>,
+    part_ended: &Arc<Notify>,
 ) -> Result<(Spool<RealDisk>, Vec<JoinHandle<()>>), String> {
     let before = clock.mono();
     let opened = Spool::open(
@@ -162,8 +164,8 @@ fn open_spool(
     opened.reports.iter().for_each(reports::tell);
     let (committer, housekeeper) = (opened.committer, opened.housekeeper);
     let threads = [
-        spool_thread("committer", thread_ended, move || committer.run()),
-        spool_thread("housekeeper", thread_ended, move || housekeeper.run()),
+        spool_thread("committer", part_ended, move || committer.run()),
+        spool_thread("housekeeper", part_ended, move || housekeeper.run()),
     ];
     let threads = threads.into_iter().collect::<io::Result<_>>();
     let threads = threads.map_err(|error| format!("no thread can be started: {error}"))?;
@@ -198,6 +200,12 @@ fn spool_thread(
         let _ended = ended;
         work();
     })
+}
+
+/// Does a work that the server can't do without.
+async fn told_of_its_end(ended: Arc<Notify>, work: impl Future<Output = ()>) {
+    let _ended = TellsItsEnd(ended);
+    work.await;
 }
 
 /// Tells when it is dropped, a panic included.
@@ -235,5 +243,18 @@ mod tests {
             assert_eq!(told.expect("a runtime"), Ok(()));
             drop(thread.join());
         }
+    }
+
+    #[test]
+    fn the_end_of_the_delivery_is_told_if_it_panics() {
+        let told = tasks::run(1, async {
+            let ended = Arc::new(Notify::new());
+            let work = async { panic!("as planned") };
+            let task = tasks::spawn(told_of_its_end(Arc::clone(&ended), work));
+            let told = tasks::timeout(Duration::from_secs(10), ended.notified()).await;
+            assert!(task.await.is_err());
+            told
+        });
+        assert_eq!(told.expect("a runtime"), Ok(()));
     }
 }

@@ -96,7 +96,7 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
             signal = signals.next() => if signal == Signal::Terminate {
                 break;
             },
-            () = node.broken() => return Err("a thread of the spool has ended; see what it said".into()),
+            () = node.broken() => return Err("a part of it has ended that it can't do without; see what that said".into()),
         }
     }
     node.end(server, config).await;
