@@ -84,11 +84,6 @@ impl SimClock {
         let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         self.elapsed.fetch_add(nanos, Ordering::SeqCst);
     }
-
-    /// Moves the clock on to `to`; it never goes back.
-    pub fn advance_to(&self, to: Mono) {
-        self.elapsed.fetch_max(to.0, Ordering::SeqCst);
-    }
 }
 
 impl Clock for SimClock {
@@ -106,11 +101,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_simulated_clock_moves_only_by_hand_and_never_back() {
+    fn a_simulated_clock_moves_only_by_hand() {
         let clock = SimClock::new(UnixMs(1_000));
         assert_eq!((clock.mono(), clock.unix()), (Mono::ZERO, UnixMs(1_000)));
         clock.advance(Duration::from_millis(5));
-        clock.advance_to(Mono(3));
         assert_eq!(
             (clock.mono(), clock.unix()),
             (Mono(5_000_000), UnixMs(1_005))

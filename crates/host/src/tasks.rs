@@ -96,17 +96,6 @@ pub async fn sleep(how_long: Duration) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedOut;
 
-/// What `future` gives if it does before [`RealClock`](clock::RealClock) reads `at`; else it is
-/// dropped where it stands.
-pub async fn timeout_at<F: Future>(at: Mono, future: F) -> Result<F::Output, TimedOut> {
-    match clock::instant(at) {
-        Some(at) => tokio::time::timeout_at(at, future)
-            .await
-            .map_err(|_| TimedOut),
-        None => Ok(future.await),
-    }
-}
-
 /// What `future` gives if it does within `how_long`; else it is dropped where it stands.
 pub async fn timeout<F: Future>(how_long: Duration, future: F) -> Result<F::Output, TimedOut> {
     tokio::time::timeout(how_long, future)
@@ -181,10 +170,11 @@ mod tests {
             let at = RealClock.mono() + Duration::from_millis(3);
             sleep_until(at).await;
             assert!(RealClock.mono() >= at);
-            let past = timeout_at(at, std::future::pending::<()>()).await;
-            assert_eq!(past, Err(TimedOut));
+            let never = timeout(Duration::from_millis(1), std::future::pending::<()>()).await;
+            assert_eq!(never, Err(TimedOut));
             assert_eq!(timeout(Duration::from_secs(60), async { 1 }).await, Ok(1));
-            assert_eq!(timeout_at(Mono(u64::MAX), async { 2 }).await, Ok(2));
+            let for_ever = timeout(Duration::from_millis(1), sleep_until(Mono(u64::MAX))).await;
+            assert_eq!(for_ever, Err(TimedOut));
         })
     }
 

@@ -109,11 +109,6 @@ impl LineReader {
         }
     }
 
-    /// Sets other limits. They hold at once; set them between lines.
-    pub fn set_limits(&mut self, limits: LineLimits) {
-        self.limits = limits;
-    }
-
     /// Takes the next line off `input`, without its CRLF: a slice of `input` itself where the
     /// line lies wholly in it. `None` says that all of `input` was taken and the line isn't
     /// complete.
