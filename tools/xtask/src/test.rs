@@ -137,6 +137,8 @@ impl Runner<'_> {
         if !self.nextest {
             // Not the doc tests, which have their own stage.
             command.args(["--lib", "--bins", "--tests", "--examples"]);
+            // What they left out stands in the output of tests that passed.
+            command.args(["--", "--show-output"]);
         }
         run::tests(&mut command)
     }

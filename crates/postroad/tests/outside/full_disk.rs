@@ -45,7 +45,10 @@ impl Tmpfs {
             Ok(output) if output.status.success() => Some(Tmpfs(at.into())),
             Ok(output) => {
                 let why = String::from_utf8_lossy(&output.stderr);
-                println!("left out: a full disk: {}", why.trim());
+                println!(
+                    "left out: a full disk: {}",
+                    why.lines().next().unwrap_or_default()
+                );
                 None
             }
             Err(error) => {
