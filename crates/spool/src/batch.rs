@@ -190,6 +190,7 @@ impl Batch {
                 }
                 answers.push((noted.queued, noted.reply, leased));
             }
+            core.changing.clear();
         }
         for (queued, reply, leased) in answers {
             let Some(queued) = queued else { continue };
@@ -200,6 +201,7 @@ impl Batch {
     /// The batch is void: all who wait are told, and memory stays as it was. Body files go only if
     /// it is `gone` for good.
     pub(crate) fn fail<D: Disk>(self, shared: &Shared<D>, trouble: &Trouble, gone: bool) {
+        shared.core().changing.clear();
         for queued in self.noted.into_iter().filter_map(|noted| noted.queued) {
             if gone {
                 remove_bodies(shared, &queued.request);

@@ -118,7 +118,7 @@ impl<D: Disk> Committer<D> {
     /// Adds a request to the batch; flushes the batch first if it doesn't fit any more.
     fn add(&mut self, mut batch: Batch, queued: Queued) -> Batch {
         if self.current.is_none() {
-            queued.request.refuse(Trouble::ReadOnly);
+            self.refuse(queued, Trouble::ReadOnly);
             return batch;
         }
         let prepared = match self.prepare(&queued.request, &batch) {
@@ -376,3 +376,6 @@ impl Prepared {
         frame_len(&parts)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Opens a spool: lock, replay, a new segment to write to.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -95,6 +96,7 @@ impl<D: Disk> Spool<D> {
         let core = Core {
             index: replayed.index,
             leases: Leases::default(),
+            changing: BTreeSet::new(),
             log: Log {
                 segments: replayed.segments,
                 free: replayed.free,

@@ -39,9 +39,13 @@ impl<D: Disk> Committer<D> {
         let Some((envelope, mut state)) = self.newest(id, batch)? else {
             return Ok(nothing_to_write(Reply::Settled(gone)));
         };
-        let token = self.shared.core().index.get(id).map(|entry| entry.token);
-        if token != Some(settle.token) {
-            return Err(Trouble::LeaseLost);
+        {
+            let mut core = self.shared.core();
+            if core.index.get(id).map(|entry| entry.token) != Some(settle.token) {
+                return Err(Trouble::LeaseLost);
+            }
+            // The lease may have run out: from here on nobody else gets the message.
+            core.changing.insert(id);
         }
         let mut changed = state.settle(&settle.outcomes, settle.now);
         let notice = settle.notice.as_ref().filter(|_| state.notices_committed());
@@ -80,7 +84,8 @@ impl<D: Disk> Committer<D> {
             Err(trouble) => return Err(trouble),
         };
         let leased = {
-            let core = self.shared.core();
+            let mut core = self.shared.core();
+            core.changing.insert(id);
             // While a claim still reads the message, the lease is marked but has no slot yet.
             let until = core
                 .leases

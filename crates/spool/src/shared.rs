@@ -1,6 +1,6 @@
 //! What the asking side, the committer and the housekeeper have in common.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,6 +42,9 @@ pub(crate) struct Shared<D: Disk> {
 pub(crate) struct Core<F> {
     pub(crate) index: Index,
     pub(crate) leases: Leases,
+    /// Messages with a change in the batch under way. They are not claimed: what would be read of them
+    /// is old, and the change may end a lease.
+    pub(crate) changing: BTreeSet<QueueId>,
     pub(crate) log: Log<F>,
     pub(crate) ids: QueueIdMaker,
     /// The greatest id given or found.

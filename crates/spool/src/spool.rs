@@ -213,9 +213,10 @@ impl<D: Disk> QueueStore for Spool<D> {
         };
         let order = {
             let mut core = self.shared.core();
-            let ids = core
+            let mut ids = core
                 .index
                 .due(claim.now, claim.most, claim.per_route, &skip);
+            ids.retain(|id| !core.changing.contains(id));
             for id in &ids {
                 // Marked at once, so that no other claim chooses it while its envelope is read.
                 let token = core.leases.next_token();
