@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use crc32c::crc32c_append;
@@ -86,8 +86,28 @@ pub struct SpoolStaged<D: Disk> {
     /// What came and is in no file yet.
     buffer: BytesMut,
     file: Option<BodyFile<D::File>>,
+    /// The name of the body file; the job that writes it has it too.
+    name: Option<Arc<BodyName<D>>>,
     /// A write has failed: nothing more can come of it.
     failed: bool,
+}
+
+/// The name of a body file that no record names yet. When all who may still make the file or write
+/// to it are gone, it is removed.
+#[derive(Debug)]
+struct BodyName<D: Disk> {
+    shared: Arc<Shared<D>>,
+    id: QueueId,
+    /// It belongs to a record, or to the committer, which sees to it.
+    handed_over: AtomicBool,
+}
+
+impl<D: Disk> Drop for BodyName<D> {
+    fn drop(&mut self) {
+        if !self.handed_over.load(Ordering::Relaxed) {
+            self.shared.chores.remove_body(self.id);
+        }
+    }
 }
 
 /// A body file being written. While a job writes it, it is with the job.
@@ -107,6 +127,7 @@ impl<D: Disk> SpoolStaged<D> {
             grant: Grant { budget, octets: 0 },
             buffer: BytesMut::new(),
             file: None,
+            name: None,
             failed: false,
         }
     }
@@ -121,6 +142,16 @@ impl<D: Disk> SpoolStaged<D> {
             && budget.take(more, &mut self.grant)
     }
 
+    /// The body file's name, to be held by all who may make the file.
+    fn body_name(&mut self) -> Arc<BodyName<D>> {
+        let name = || BodyName {
+            shared: Arc::clone(&self.shared),
+            id: self.id,
+            handed_over: AtomicBool::new(false),
+        };
+        Arc::clone(self.name.get_or_insert_with(|| Arc::new(name())))
+    }
+
     /// Moves whole blocks, or with `all` all that is in memory, to the body file.
     async fn spill(&mut self, all: bool) -> Result<(), Trouble> {
         let whole = self.buffer.len() - self.buffer.len() % BLOCK;
@@ -128,18 +159,16 @@ impl<D: Disk> SpoolStaged<D> {
             .buffer
             .split_to(if all { self.buffer.len() } else { whole })
             .freeze();
-        let shared = Arc::clone(&self.shared);
-        let (id, file) = (
-            self.id,
-            self.file.as_ref().map(|f| (Arc::clone(&f.file), f.written)),
-        );
+        let name = self.body_name();
+        let file = self.file.as_ref().map(|f| (Arc::clone(&f.file), f.written));
         let sync = all;
         let job = move || -> std::io::Result<(Arc<D::File>, Vec<u32>, u64)> {
             let (file, at) = match file {
                 Some(open) => open,
                 None => {
-                    let path = shared.body_path(id);
-                    (Arc::new(shared.disk.open(&path, Open::CreateNew)?), 0)
+                    let path = name.shared.body_path(name.id);
+                    let file = name.shared.disk.open(&path, Open::CreateNew)?;
+                    (Arc::new(file), 0)
                 }
             };
             file.write_all_at(&octets, at)?;
@@ -204,9 +233,10 @@ impl<D: Disk> SpoolStaged<D> {
     }
 
     /// The body file, if there is one, belongs to a record now and stays.
-    pub(crate) fn hand_over(mut self) {
-        self.file = None;
-        self.failed = false;
+    pub(crate) fn hand_over(self) {
+        if let Some(name) = &self.name {
+            name.handed_over.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Takes the next received octets.
@@ -229,15 +259,6 @@ impl<D: Disk> SpoolStaged<D> {
             self.spill(false).await?;
         }
         Ok(())
-    }
-}
-
-impl<D: Disk> Drop for SpoolStaged<D> {
-    /// Rolls back: a body file that no record will name is removed.
-    fn drop(&mut self) {
-        if self.file.is_some() || self.failed {
-            self.shared.chores.remove_body(self.id);
-        }
     }
 }
 
@@ -271,5 +292,39 @@ impl<D: Disk> Staged for SpoolStaged<D> {
         };
         shared.line.join(Request::Accept(accept), permit);
         answered.await.map_err(|_| line::closed())?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use postroad_host::chance::Chance;
+    use postroad_host::clock::SimClock;
+    use postroad_host::disk::sim::SimDisk;
+
+    use super::*;
+    use crate::{Options, Spool};
+
+    /// The thread that writes a body file may come to it after the session has gone.
+    #[test]
+    fn a_body_file_made_after_its_message_was_dropped_goes_all_the_same() {
+        let disk = SimDisk::new(1);
+        let options = Options {
+            segment_octets: 32 * 1024,
+            ..Options::new("/spool".into())
+        };
+        let clock = Arc::new(SimClock::new(UnixMs(1_790_000_000_000)));
+        let opened = Spool::open(disk.clone(), options, Chance::from_seed(1), clock).unwrap();
+        let mut housekeeper = opened.housekeeper;
+        let mut staged = SpoolStaged::new(Arc::clone(&opened.committer.shared), QueueId(7));
+        let with_the_job = staged.body_name();
+        drop(staged);
+        housekeeper.step();
+        let path = with_the_job.shared.body_path(QueueId(7));
+        disk.open(&path, Open::CreateNew).unwrap();
+        drop(with_the_job);
+        housekeeper.step();
+        assert!(!disk.exists(&path).unwrap());
     }
 }
