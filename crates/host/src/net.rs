@@ -84,6 +84,9 @@ impl Stream {
     }
 
     /// Connects, within `how_long`.
+    ///
+    /// # Errors
+    /// `TimedOut` when it takes longer, else what the system said.
     pub async fn connect(to: SocketAddr, how_long: Duration) -> io::Result<Stream> {
         match crate::tasks::timeout(how_long, TcpStream::connect(to)).await {
             Ok(stream) => stream.map(Stream::new),

@@ -21,9 +21,9 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask test [--no-install] [--kills N]
-    Formatting, lints, crate arrows, links between pages, all tests, doc tests, the tests with real
-    clients and with SIGKILL (N times, 20 by default). As root it installs the Debian packages that
-    these need, unless --no-install. The last line is the count.
+    Formatting, lints, the links in the code's documentation and between pages, crate arrows, all
+    tests, doc tests, the tests with real clients and with SIGKILL (N times, 20 by default). As root
+    it installs the Debian packages that these need, unless --no-install. The last line is the count.
 cargo xtask deps
     Do the crate arrows hold, and does docs/dependencies.md name every dependency?
 ";

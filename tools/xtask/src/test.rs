@@ -70,6 +70,17 @@ pub(crate) fn test(root: &Path, options: &Options) -> ExitCode {
         ];
         run::check(run::cargo().args(clippy).current_dir(root))
     });
+    stages.run("documentation of the code", || {
+        let mut doc = run::cargo();
+        doc.args([
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--document-private-items",
+        ]);
+        // A link that leads nowhere is the one thing it would only warn of.
+        run::check(doc.env("RUSTDOCFLAGS", "-D warnings").current_dir(root))
+    });
     stages.run("crate arrows", || none_of(&deps::problems(root)));
     stages.run("links between pages", || none_of(&links::problems(root)));
 

@@ -51,15 +51,15 @@ pub enum Call {
     Open,
     /// [`Disk::open`] of a new file, and [`Disk::lock`] where it makes one.
     Create,
-    /// [`DiskFile::write_at`].
+    /// [`DiskFile::write_at`](super::DiskFile::write_at).
     Write,
-    /// [`DiskFile::read_at`].
+    /// [`DiskFile::read_at`](super::DiskFile::read_at).
     Read,
-    /// [`DiskFile::sync_data`].
+    /// [`DiskFile::sync_data`](super::DiskFile::sync_data).
     Sync,
-    /// [`DiskFile::set_len`].
+    /// [`DiskFile::set_len`](super::DiskFile::set_len).
     SetLen,
-    /// [`DiskFile::allocate`].
+    /// [`DiskFile::allocate`](super::DiskFile::allocate).
     Allocate,
     /// [`Disk::rename`].
     Rename,
@@ -69,7 +69,8 @@ pub enum Call {
     CreateDir,
     /// [`Disk::sync_dir`].
     SyncDir,
-    /// [`Disk::list`], [`Disk::exists`], [`Disk::space`], [`DiskFile::len`], and the lock itself.
+    /// [`Disk::list`], [`Disk::exists`], [`Disk::space`], [`DiskFile::len`](super::DiskFile::len), and
+    /// the lock itself.
     Look,
 }
 
