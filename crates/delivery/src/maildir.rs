@@ -102,6 +102,9 @@ impl<D: Disk> Maildirs<D> {
     }
 
     /// Makes the mailbox's Maildir if it is missing, and begins a message in it.
+    ///
+    /// # Errors
+    /// What the disk said. Nothing of the message is there, and a later attempt may begin again.
     pub fn begin(
         &self,
         to: &Mailbox,
@@ -330,6 +333,10 @@ impl<D: Disk> Delivery<D> {
 
     /// Makes the message durable and shows it to readers. When it returns, a power cut can't take
     /// the message away.
+    ///
+    /// # Errors
+    /// What the disk said. The message counts as not delivered, though a reader may have seen it; a
+    /// later attempt writes it anew.
     pub fn finish(mut self) -> io::Result<()> {
         // The octets before the name: after a crash, a name in `new` is of a whole message.
         self.file.sync_data()?;

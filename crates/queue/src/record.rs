@@ -62,7 +62,10 @@ pub fn encode_envelope(envelope: &Envelope, unknown: &Unknown) -> Vec<u8> {
     envelope::encode(envelope, unknown)
 }
 
-/// Reads what [`encode_envelope`] wrote.
+/// Reads what [`encode_envelope`] wrote, in this version or in another.
+///
+/// # Errors
+/// Octets that are cut short, malformed, or of a later version that can't be passed over.
 pub fn decode_envelope(octets: &[u8]) -> Result<(Envelope, Unknown), NotARecord> {
     envelope::decode(octets)
 }
@@ -72,7 +75,10 @@ pub fn encode_state(state: &MessageState) -> Vec<u8> {
     state::encode(state)
 }
 
-/// Reads what [`encode_state`] wrote.
+/// Reads what [`encode_state`] wrote, in this version or in another.
+///
+/// # Errors
+/// Octets that are cut short, malformed, or of a later version that can't be passed over.
 pub fn decode_state(octets: &[u8]) -> Result<MessageState, NotARecord> {
     state::decode(octets)
 }

@@ -16,6 +16,9 @@ pub struct Domain(String);
 impl Domain {
     /// Reads a domain name (RFC 5321 4.1.2). Whether a label beyond ASCII is a U-label
     /// (RFC 6531 3.3) is not looked into.
+    ///
+    /// # Errors
+    /// What is wrong with it: a label, a character, or its length.
     pub fn parse(text: &str, limits: &Limits) -> Result<Domain, AddressError> {
         check_labels(text, limits, false)?;
         Ok(Domain(text.into()))
@@ -79,7 +82,11 @@ pub enum AddressLiteral {
 }
 
 impl AddressLiteral {
-    /// Reads a literal with its brackets.
+    /// Reads a literal with its brackets (RFC 5321 4.1.3).
+    ///
+    /// # Errors
+    /// [`AddressError::LiteralTag`] if it is well formed and of a kind we don't know, else
+    /// [`AddressError::Literal`].
     pub fn parse(text: &str) -> Result<AddressLiteral, AddressError> {
         let inside = text
             .strip_prefix('[')
@@ -142,6 +149,9 @@ pub enum Host {
 
 impl Host {
     /// Reads a domain name or a literal.
+    ///
+    /// # Errors
+    /// Those of [`Domain::parse`], or of [`AddressLiteral::parse`] where it begins with a bracket.
     pub fn parse(text: &str, limits: &Limits) -> Result<Host, AddressError> {
         if text.starts_with('[') {
             AddressLiteral::parse(text).map(Host::Literal)

@@ -14,6 +14,9 @@ pub struct LocalPart(String);
 
 impl LocalPart {
     /// Reads a dot-string or a quoted string (RFC 5321 4.1.2, RFC 6531 3.3).
+    ///
+    /// # Errors
+    /// If it is neither, has a control character, or is too long.
     pub fn parse(text: &str, limits: &Limits) -> Result<LocalPart, AddressError> {
         match text.strip_prefix('"') {
             Some(rest) => {
@@ -27,6 +30,9 @@ impl LocalPart {
     }
 
     /// Takes a local-part that has no quoting on it: any text without control characters.
+    ///
+    /// # Errors
+    /// If it has one, or is too long.
     pub fn from_unquoted(text: &str, limits: &Limits) -> Result<LocalPart, AddressError> {
         if text.chars().any(char::is_control) {
             return Err(AddressError::Control);

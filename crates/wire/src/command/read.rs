@@ -17,6 +17,9 @@ use crate::parameter::{MailParameters, RcptParameters};
 
 impl Verb {
     /// Reads what follows the verb.
+    ///
+    /// # Errors
+    /// What is malformed in it, as the reply has to know: the argument, the path or the parameter.
     pub fn parse(self, arguments: &[u8], grammar: &Grammar) -> Result<Command, SyntaxError> {
         let arguments = trim(arguments);
         let limits = &grammar.limits;
