@@ -121,6 +121,12 @@ impl<D: Disk> Spool<D> {
         .await
     }
 
+    /// Sets aside what can't be read, which takes a write and a sync.
+    async fn unreadable(&self, id: QueueId, error: ReadError) -> Trouble {
+        let shared = Arc::clone(&self.shared);
+        tasks::blocking(move || read::unreadable(&shared, id, error)).await
+    }
+
     /// Reads the envelopes and states of messages that are marked as leased, and makes the leases
     /// whole. What was changed while it was read is read again.
     async fn begin_leases(&self, mut marked: Marked<D>, until: UnixMs) -> Vec<Leased> {
@@ -138,7 +144,7 @@ impl<D: Disk> Spool<D> {
                     }
                     Err(e) => {
                         marked.give_back(id);
-                        drop(read::unreadable(&self.shared, id, e));
+                        drop(self.unreadable(id, e).await);
                     }
                 }
             }
@@ -180,7 +186,7 @@ impl<D: Disk> Spool<D> {
                 }),
                 // It was settled while it was read.
                 Err(_) if self.shared.core().index.get(id).is_none() => {}
-                Err(e) => drop(read::unreadable(&self.shared, id, e)),
+                Err(e) => drop(self.unreadable(id, e).await),
             }
         }
         entries
@@ -336,7 +342,7 @@ impl<D: Disk> QueueStore for Spool<D> {
             Ok(octets) => Ok(octets),
             // It may have been settled while it was read, and its file is gone.
             Err(_) if self.shared.core().index.get(id).is_none() => Err(Trouble::Unknown(id)),
-            Err(e) => Err(read::unreadable(&self.shared, id, e)),
+            Err(e) => Err(self.unreadable(id, e).await),
         }
     }
 
