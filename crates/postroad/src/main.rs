@@ -3,7 +3,7 @@
 //! * `cli`: what can be asked of it;
 //! * `configuration`: reads the one file, and says all that is wrong with it;
 //! * `wiring`: makes each crate's settings from the configuration;
-//! * `privileges`: as whom it runs;
+//! * `privileges`: as whom it runs; `descriptors`: how many files and sockets it may have open;
 //! * `serve`: starts, waits for a signal, and ends in order; `node`: all that is behind the listeners;
 //! * `next_hops`: where mail goes;
 //! * `banner`, `reports`: what is told to people and to the log.
@@ -11,6 +11,7 @@
 mod banner;
 mod cli;
 mod configuration;
+mod descriptors;
 mod next_hops;
 mod node;
 mod privileges;

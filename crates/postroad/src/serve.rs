@@ -17,7 +17,7 @@ use postroad_telemetry::Event;
 use crate::configuration::Loaded;
 use crate::node::Node;
 use crate::privileges::Plan;
-use crate::{banner, wiring};
+use crate::{banner, descriptors, wiring};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -28,6 +28,7 @@ pub(crate) fn run(loaded: Loaded, file: Option<&Path>) -> Result<(), String> {
     let plan = Plan::new(user.user.as_deref(), user.group.as_deref(), file.is_some())
         .map_err(|refused| refused.to_string())?;
     let log = start_log(&loaded.config)?;
+    descriptors::take_all();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let served = match tasks::run(workers, serve(&loaded, &plan, file)) {
         Ok(served) => served,

@@ -9,6 +9,7 @@ mod harness;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use harness::{PATIENCE, Server, messages};
@@ -397,4 +398,19 @@ fn messages_of_any_shape_arrive_to_the_octet() {
             assert!(message.received() == shapes[number], "message {number}");
         }
     }
+}
+
+#[test]
+fn many_connections_need_no_more_descriptors_than_the_system_has() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let file = folder.path().join("postroad.toml");
+    std::fs::write(&file, harness::configuration(&data, "")).expect("write the configuration");
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -n 64 && exec \"$0\" serve --config \"$1\""]);
+    command.arg(env!("CARGO_BIN_EXE_postroad")).arg(&file);
+    let server = Server::spawn(command, data);
+    let attacked = Attacked { server, folder };
+    let _peers: Vec<_> = (0..150).map(|_| attacked.server.connect()).collect();
+    attacked.is_unharmed();
 }
