@@ -33,6 +33,9 @@ pub struct Maildirs<D: Disk> {
     root: PathBuf,
     /// The folders known to be durable with all that is above them.
     durable: Arc<Mutex<BTreeSet<PathBuf>>>,
+    /// Held while folders are made. Where that fails they are put aside, so until they are durable
+    /// nobody else may have made something in them.
+    making: Arc<Mutex<()>>,
 }
 
 /// What a delivery is called: the same in every attempt of the same recipient of the same message.
@@ -80,6 +83,7 @@ impl<D: Disk> Maildirs<D> {
             disk,
             root: root.to_owned(),
             durable: Arc::default(),
+            making: Arc::default(),
         })
     }
 
@@ -204,6 +208,11 @@ impl<D: Disk> Maildirs<D> {
     /// Makes a Maildir if it is missing, which it tells, and sees to it that its folders survive a
     /// power cut.
     fn make_durable(&self, folder: &Path) -> io::Result<bool> {
+        if self.remembered().contains(folder) {
+            return Ok(false);
+        }
+        // There is nothing in it that a panic could have left half changed.
+        let _alone = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if self.remembered().contains(folder) {
             return Ok(false);
         }

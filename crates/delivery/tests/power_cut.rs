@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::sync::Barrier;
 
+use postroad_delivery::mailbox_name;
 use postroad_delivery::maildir::{Attempt, Begun, DeliveryName, Maildirs};
 use postroad_host::disk::sim::{Call, Fault, SimDisk, Wrong};
 use postroad_host::disk::{Disk, DiskFile, Open};
@@ -180,4 +182,44 @@ fn what_fails_is_delivered_later_and_then_survives_a_power_cut() {
         }
     }
     assert!(failed > 100, "the faults hit nothing: {failed}");
+}
+
+/// Two mailboxes of a new domain are made at the same time, and a sync fails for one of them: what it
+/// puts aside must not have the other one's message in it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "deliveries block, each on a thread of its own"
+)]
+#[test]
+fn a_mailbox_that_fails_to_be_made_takes_no_other_with_it() -> io::Result<()> {
+    for seed in 0..1500 {
+        let disk = SimDisk::new(seed);
+        let maildirs = Maildirs::open(disk.clone(), Path::new(ROOT))?;
+        disk.inject(Fault {
+            on: Some(Call::SyncDir),
+            nth: 1 + seed % 6,
+            times: 1,
+            wrong: Wrong::Io,
+        });
+        let together = Barrier::new(2);
+        let run = |to: &str, recipient: u32| {
+            together.wait();
+            let delivered = deliver(&maildirs, (1, recipient, to), Attempt::First).is_ok();
+            together.wait();
+            let mailbox = Mailbox::parse(to, &Limits::default()).expect("the test wrote it");
+            let new = Path::new(ROOT)
+                .join(mailbox_name::folder(&mailbox))
+                .join("new");
+            let there = disk.list(&new).is_ok_and(|entries| entries.len() == 1);
+            assert!(
+                there || !delivered,
+                "seed {seed}: {to} was delivered, and is not there"
+            );
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| run("a@new.example", 0));
+            scope.spawn(|| run("b@new.example", 1));
+        });
+    }
+    Ok(())
 }
