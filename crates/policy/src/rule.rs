@@ -43,8 +43,8 @@ pub fn connection(open: Connections, limits: ConnectionLimits) -> Verdict {
     Verdict::Temporary(Reason::ConnectionLimit, Some(Text::new(note)))
 }
 
-/// Whether the store has room for what a new connection or a new transaction would bring: asked
-/// at the greeting (421) and at MAIL (452, or 451 where nothing can be written).
+/// Whether the store has room for what a new connection, transaction or recipient would bring:
+/// asked at the greeting (421), at MAIL and at RCPT (452, or 451 where nothing can be written).
 pub fn store(pressure: Pressure) -> Verdict {
     match pressure {
         Pressure::None => Verdict::Accept,

@@ -207,24 +207,30 @@ impl<S: QueueStore> Conversation<S> {
         let resolution = services
             .directory
             .resolve(&asked.forward_path, &services.mailboxes);
-        let verdict = rule::recipient(&resolution);
-        if let (
-            Verdict::Accept,
-            Resolution::Local {
-                origin,
-                targets,
-                reservation,
-            },
-        ) = (&verdict, resolution)
-        {
-            if !transaction.has_room(targets.len()) {
-                let note = "Too many mailboxes for one transaction, send to this one in another";
-                return Verdict::Temporary(Reason::StoreFull, Some(Text::new(note)));
-            }
-            transaction.add(&origin, targets, &asked.parameters);
-            transaction.reservations.push(reservation);
+        let (origin, targets, reservation) = match (rule::recipient(&resolution), resolution) {
+            (
+                Verdict::Accept,
+                Resolution::Local {
+                    origin,
+                    targets,
+                    reservation,
+                },
+            ) => (origin, targets, reservation),
+            (refused, _) => return refused,
+        };
+        // It was asked at MAIL, and may have got into trouble since. A recipient that is refused
+        // for good has been told so: it need not try again.
+        match rule::store(services.store.pressure()) {
+            Verdict::Accept => {}
+            refused => return refused,
         }
-        verdict
+        if !transaction.has_room(targets.len()) {
+            let note = "Too many mailboxes for one transaction, send to this one in another";
+            return Verdict::Temporary(Reason::StoreFull, Some(Text::new(note)));
+        }
+        transaction.add(&origin, targets, &asked.parameters);
+        transaction.reservations.push(reservation);
+        Verdict::Accept
     }
 
     /// Makes a place for the message's octets, before the client is told to send them.

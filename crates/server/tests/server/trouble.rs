@@ -124,3 +124,30 @@ fn pressure_is_said_at_the_greeting_and_at_mail() {
         }
     });
 }
+
+#[test]
+fn a_store_that_is_in_trouble_since_mail_says_so_at_rcpt() {
+    run(async {
+        for (pressure, at_rcpt) in [
+            (Pressure::Full, "452 4.3.1 "),
+            (Pressure::ReadOnly, "451 4.3.0 "),
+        ] {
+            let store = MemoryStore::new();
+            let stand = Plan::with_store(store.clone()).start();
+            let mut client = stand.greeted().await;
+            client.expect("MAIL FROM:<>", "250 ").await;
+            store.set_pressure(pressure);
+            client.expect("RCPT TO:<one@new.example>", at_rcpt).await;
+            // Who would be refused for good hears that, and need not try again.
+            client.expect("RCPT TO:<no@mx.example>", "550 5.1.1 ").await;
+            client.expect("DATA", "554 5.5.1 ").await;
+            store.set_pressure(Pressure::None);
+            // Nobody has joined the transaction, which goes on.
+            client.expect("RCPT TO:<ada@mx.example>", "250 ").await;
+            client.expect("DATA", "354 ").await;
+            client.expect("x\r\n.", "250 ").await;
+            assert_eq!(stand.queued().await[0].envelope.recipients.len(), 1);
+            assert!(stand.mailboxes.is_empty());
+        }
+    });
+}
