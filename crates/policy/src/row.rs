@@ -29,6 +29,8 @@ impl Judged for ConnectReply {
             R::StoreFull
             | R::StoreFailed
             | R::StoreReadOnly
+            | R::NoMemory
+            | R::NoMemoryForParameters
             | R::DirectoryFailed
             | R::AliasBroken
             | R::MailboxLimit => ConnectReply::Unavailable,
@@ -81,7 +83,8 @@ impl Judged for MailReply {
     fn temporary(reason: Reason) -> Option<MailReply> {
         use Reason as R;
         Some(match reason {
-            R::StoreFull | R::MailboxLimit => MailReply::StorageShort,
+            R::StoreFull | R::MailboxLimit | R::NoMemory => MailReply::StorageShort,
+            R::NoMemoryForParameters => MailReply::ParameterLater,
             R::StoreFailed | R::StoreReadOnly | R::DirectoryFailed | R::AliasBroken => {
                 MailReply::LocalError
             }
@@ -109,6 +112,8 @@ impl Judged for MailReply {
             | R::StoreFull
             | R::StoreFailed
             | R::StoreReadOnly
+            | R::NoMemory
+            | R::NoMemoryForParameters
             | R::ConnectionLimit
             | R::RateLimit
             | R::PolicyRefused => MailReply::Refused,
@@ -123,7 +128,8 @@ impl Judged for RcptReply {
             R::MailboxUnknown | R::AmbiguousName => RcptReply::MailboxBusy,
             R::AliasBroken => RcptReply::AliasBroken,
             R::DirectoryFailed => RcptReply::DirectoryFailed,
-            R::StoreFull | R::MailboxLimit => RcptReply::StorageShort,
+            R::StoreFull | R::MailboxLimit | R::NoMemory => RcptReply::StorageShort,
+            R::NoMemoryForParameters => RcptReply::ParameterLater,
             R::StoreFailed | R::StoreReadOnly => RcptReply::LocalError,
             R::RelayDenied
             | R::MailLoop
@@ -146,6 +152,8 @@ impl Judged for RcptReply {
             | R::StoreFull
             | R::StoreFailed
             | R::StoreReadOnly
+            | R::NoMemory
+            | R::NoMemoryForParameters
             | R::ConnectionLimit
             | R::RateLimit
             | R::PolicyRefused => RcptReply::PolicyRefused,
@@ -161,6 +169,8 @@ impl Judged for DataReply {
             R::StoreFull
             | R::StoreFailed
             | R::StoreReadOnly
+            | R::NoMemory
+            | R::NoMemoryForParameters
             | R::DirectoryFailed
             | R::MailboxLimit => DataReply::LocalError,
             R::AliasBroken => DataReply::Misconfigured,
@@ -188,6 +198,8 @@ impl Judged for DataReply {
             | R::StoreFull
             | R::StoreFailed
             | R::StoreReadOnly
+            | R::NoMemory
+            | R::NoMemoryForParameters
             | R::ConnectionLimit
             | R::RateLimit
             | R::PolicyRefused => DataReply::Refused,
@@ -199,7 +211,9 @@ impl Judged for EndOfDataReply {
     fn temporary(reason: Reason) -> Option<EndOfDataReply> {
         use Reason as R;
         Some(match reason {
-            R::StoreFull | R::MailboxLimit => EndOfDataReply::StorageShort,
+            R::StoreFull | R::MailboxLimit | R::NoMemory | R::NoMemoryForParameters => {
+                EndOfDataReply::StorageShort
+            }
             R::StoreFailed | R::StoreReadOnly | R::DirectoryFailed | R::AliasBroken => {
                 EndOfDataReply::LocalError
             }
@@ -228,6 +242,8 @@ impl Judged for EndOfDataReply {
             | R::StoreFull
             | R::StoreFailed
             | R::StoreReadOnly
+            | R::NoMemory
+            | R::NoMemoryForParameters
             | R::ConnectionLimit
             | R::RateLimit
             | R::PolicyRefused => EndOfDataReply::PolicyRefused,

@@ -68,6 +68,18 @@ pub fn trouble(trouble: &Trouble) -> Verdict {
     Verdict::Temporary(reason, None)
 }
 
+/// What becomes of a MAIL or RCPT that would add more octets to the envelope than are free: `plain`
+/// without its parameters, and `parameters` for them. Where it is the parameters that don't fit,
+/// the client hears so (RFC 5321 4.1.1.11), and may try without them.
+pub fn no_memory(free: usize, plain: usize, parameters: usize) -> Verdict {
+    let reason = if parameters > 0 && plain <= free {
+        Reason::NoMemoryForParameters
+    } else {
+        Reason::NoMemory
+    };
+    Verdict::Temporary(reason, None)
+}
+
 /// Whether a recipient is taken, by where the directory says it leads. Nothing is relayed yet.
 pub fn recipient(resolution: &Resolution) -> Verdict {
     match resolution {

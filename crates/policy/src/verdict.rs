@@ -46,6 +46,11 @@ pub enum Reason {
     StoreFailed,
     /// The store takes no writes until it is looked after.
     StoreReadOnly,
+    /// There is no memory for what the command would add to the envelope.
+    NoMemory,
+    /// There is memory for what the command would add to the envelope, but none for what its
+    /// parameters would add.
+    NoMemoryForParameters,
     /// Too many connections are open.
     ConnectionLimit,
     /// Too much was asked in too short a time.
@@ -56,7 +61,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 14] = [
+    pub const ALL: [Reason; 16] = [
         Reason::MailboxUnknown,
         Reason::RelayDenied,
         Reason::AmbiguousName,
@@ -68,6 +73,8 @@ impl Reason {
         Reason::StoreFull,
         Reason::StoreFailed,
         Reason::StoreReadOnly,
+        Reason::NoMemory,
+        Reason::NoMemoryForParameters,
         Reason::ConnectionLimit,
         Reason::RateLimit,
         Reason::PolicyRefused,

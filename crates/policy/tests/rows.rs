@@ -81,6 +81,11 @@ fn the_reasons_a_first_server_has_get_their_replies() {
     assert_eq!(said::<ConnectReply>(later(R::StoreFull)), "421 4.3.2");
     assert_eq!(said::<MailReply>(later(R::StoreFull)), "452 4.3.1");
     assert_eq!(said::<MailReply>(later(R::StoreReadOnly)), "451 4.3.0");
+    assert_eq!(said::<MailReply>(later(R::NoMemory)), "452 4.3.1");
+    assert_eq!(said::<RcptReply>(later(R::NoMemory)), "452 4.3.1");
+    let parameters = later(R::NoMemoryForParameters);
+    assert_eq!(said::<MailReply>(parameters.clone()), "455 4.3.3");
+    assert_eq!(said::<RcptReply>(parameters), "455 4.3.3");
     assert_eq!(said::<RcptReply>(never(R::MailboxUnknown)), "550 5.1.1");
     assert_eq!(said::<RcptReply>(never(R::RelayDenied)), "550 5.7.1");
     assert_eq!(said::<RcptReply>(never(R::AmbiguousName)), "553 5.1.4");

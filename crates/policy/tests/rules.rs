@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // A test may fail.
 
 use postroad_directory::{Directory, LocalDomain, Mailboxes};
-use postroad_policy::rule::{connection, mail_loop, recipient, store, trouble};
+use postroad_policy::rule::{connection, mail_loop, no_memory, recipient, store, trouble};
 use postroad_policy::{ConnectionLimits, Connections, Reason, Verdict};
 use postroad_reply::QueueId;
 use postroad_store::{Pressure, Trouble};
@@ -103,6 +103,16 @@ fn what_a_store_could_not_take_may_come_again() {
         // The words of a failure are for the log: none of them reach the client.
         assert_eq!(trouble(&met), Verdict::Temporary(reason, None), "{met}");
     }
+}
+
+#[test]
+fn where_only_the_parameters_do_not_fit_it_is_they_that_are_refused() {
+    let refused = |free, plain, parameters| reason(no_memory(free, plain, parameters)).unwrap();
+    assert_eq!(refused(9, 10, 0), Reason::NoMemory);
+    assert_eq!(refused(9, 10, 1), Reason::NoMemory);
+    assert_eq!(refused(10, 10, 1), Reason::NoMemoryForParameters);
+    // Octets that became free after it was looked: there are no parameters to speak of.
+    assert_eq!(refused(11, 10, 0), Reason::NoMemory);
 }
 
 #[test]

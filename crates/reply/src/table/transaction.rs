@@ -20,8 +20,11 @@ crate::table::rows! {
         LookupFailed 451 ["4.4.3"] "Requested action aborted: local error in processing: lookup failed", fault row, "RFC 5321 4.3.2";
         /// SPF could not be evaluated.
         SpfError 451 ["4.7.24"] "Requested action aborted: local error in processing: SPF not evaluated", fault row, "RFC 7372 3.2";
-        /// The spool is below its floor, the declared size doesn't fit now, or the queue is full.
+        /// The spool is below its floor, the declared size doesn't fit now, the queue is full, or
+        /// there is no memory for the envelope.
         StorageShort 452 ["4.3.1"] "Requested action not taken: insufficient system storage", fault row, "RFC 1870 6.1";
+        /// A parameter can't be accommodated now.
+        ParameterLater 455 ["4.3.3"] "Server unable to accommodate parameters", fault addition, "RFC 5321 4.1.1.11";
         /// A policy defers this sender or client.
         Deferred 450 ["4.7.0"] "Sender deferred, try again later", config addition, "RFC 5321 4.2.3";
         /// The sender's domain can't be found now.
@@ -51,8 +54,6 @@ crate::table::rows! {
         BadSequence 503 ["5.5.1"] "Bad sequence of commands", default addition, "RFC 5321 4.1.4";
         /// SIZE declares more than the fixed maximum.
         TooBig 552 ["5.3.4"] "Requested mail action aborted: exceeded storage allocation: message too big", default row, "RFC 1870 6.1";
-        /// A parameter can't be accommodated now.
-        ParameterLater 455 ["4.3.3"] "Server unable to accommodate parameters", fault addition, "RFC 5321 4.1.1.11";
         /// TLS has to be started first.
         TlsNeeded 530 ["5.7.0"] "Must issue a STARTTLS command first", config addition, "RFC 3207 4";
         /// The client has to authenticate first.
@@ -136,8 +137,10 @@ crate::table::rows! {
         AliasBroken 451 ["4.3.5"] "Requested action aborted: local error in processing: alias broken", fault row, "RFC 3463 3.4";
         /// The directory or database is unreachable.
         DirectoryFailed 451 ["4.4.3"] "Requested action aborted: local error in processing: directory unreachable", fault row, "RFC 3463 3.5";
-        /// The spool is below its floor.
+        /// The spool is below its floor, or there is no memory for another recipient.
         StorageShort 452 ["4.3.1"] "Requested action not taken: insufficient system storage", default row, "RFC 5321 4.3.2";
+        /// A parameter can't be accommodated now.
+        ParameterLater 455 ["4.3.3"] "Server unable to accommodate parameters", fault addition, "RFC 5321 4.1.1.11";
         /// The recipient's mailbox is full for now.
         MailboxFull 452 ["4.2.2"] "Requested action not taken: mailbox full", default row, "RFC 3463 3.3";
         /// The recipient's domain has a null MX, or stands in the no-mail table.
@@ -151,8 +154,6 @@ crate::table::rows! {
         BadSequence 503 ["5.5.1"] "Bad sequence of commands", default row, "RFC 5321 4.1.4";
         /// The transaction has as many recipients as one may have.
         TooManyRecipients 452 ["4.5.3"] "Requested action not taken: too many recipients", default row, "RFC 5321 4.5.3.1.10";
-        /// A parameter can't be accommodated now.
-        ParameterLater 455 ["4.3.3"] "Server unable to accommodate parameters", fault addition, "RFC 5321 4.1.1.11";
         /// The client has to authenticate first.
         AuthenticationNeeded 530 ["5.7.0"] "Authentication required", config addition, "RFC 4954 6";
     }
