@@ -6,6 +6,7 @@ extern crate alloc;
 
 pub mod edit;
 pub mod facts;
+pub mod notice;
 pub mod scan;
 pub mod trace;
 

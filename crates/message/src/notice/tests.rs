@@ -1,0 +1,283 @@
+use super::*;
+use alloc::vec;
+use postroad_wire::address::Limits;
+use proptest::prelude::*;
+
+fn mailbox(text: &str) -> Mailbox {
+    Mailbox::parse(text, &Limits::default()).expect("the test wrote a mailbox")
+}
+
+fn enhanced(text: &str) -> Enhanced {
+    Enhanced::parse(text).expect("the test wrote a code")
+}
+
+fn told(recipient: &Mailbox, action: Action) -> Told<'_> {
+    Told {
+        original: None,
+        recipient,
+        action,
+        status: enhanced("5.1.1"),
+        peer: Some("mx.example.net"),
+        reply: Some("550 5.1.1 No such user"),
+        words: "",
+        last_attempt: Some(UnixMs(1_795_473_600_000)),
+    }
+}
+
+fn notice<'a>(to: &'a Mailbox, recipients: &'a [Told<'a>], returned: Returned<'a>) -> Notice<'a> {
+    Notice {
+        reporting_mta: "mail.example.com",
+        serial: "n1",
+        at: UnixMs(1_795_473_600_000),
+        to,
+        envid: None,
+        queue_id: QueueId(0),
+        arrival: UnixMs(1_795_470_000_000),
+        smtputf8: false,
+        recipients,
+        returned,
+    }
+}
+
+fn text(notice: &Notice<'_>) -> String {
+    String::from_utf8(notice.write().to_vec()).expect("the test gave text")
+}
+
+const MESSAGE: &[u8] = b"From: anna@example.com\r\nSubject: Lunch\r\n\r\nAt noon?\r\n";
+
+#[test]
+fn a_failure_is_told_to_people_and_to_programs() {
+    let (anna, bob) = (mailbox("anna@example.com"), mailbox("bob@example.net"));
+    let recipients = [told(&bob, Action::Failed)];
+    let expected = "\
+Date: Mon, 23 Nov 2026 22:40:00 +0000\r
+From: Mail Delivery System <MAILER-DAEMON@mail.example.com>\r
+To: <anna@example.com>\r
+Subject: Undelivered mail returned to sender\r
+Message-ID: <n1@mail.example.com>\r
+Auto-Submitted: auto-replied\r
+MIME-Version: 1.0\r
+Content-Type: multipart/report; report-type=delivery-status;\r
+\tboundary=\"=_n1_0\"\r
+\r
+This is a notice in the form of RFC 3464, in several parts.\r
+\r
+--=_n1_0\r
+Content-Description: Explanation\r
+Content-Type: text/plain; charset=us-ascii\r
+\r
+This is the mail server mail.example.com. It has this to say about a\r
+message you sent, which came in on Mon, 23 Nov 2026 21:40:00 +0000.\r
+\r
+It could not be delivered to these recipients, and won't be tried again:\r
+\r
+  <bob@example.net>\r
+      mx.example.net said: 550 5.1.1 No such user\r
+\r
+The report that follows is for programs; after it comes the message, or\r
+its header section. If you need help, send mail to postmaster at this\r
+server's domain, and include this notice. Its number here was\r
+0000000000000.\r
+\r
+--=_n1_0\r
+Content-Description: Delivery report\r
+Content-Type: message/delivery-status\r
+\r
+Reporting-MTA: dns; mail.example.com\r
+Arrival-Date: Mon, 23 Nov 2026 21:40:00 +0000\r
+X-Postroad-Queue-ID: 0000000000000\r
+\r
+Final-Recipient: rfc822; bob@example.net\r
+Action: failed\r
+Status: 5.1.1\r
+Remote-MTA: dns; mx.example.net\r
+Diagnostic-Code: smtp; 550 5.1.1 No such user\r
+Last-Attempt-Date: Mon, 23 Nov 2026 22:40:00 +0000\r
+\r
+--=_n1_0\r
+Content-Description: Undelivered message\r
+Content-Type: message/rfc822\r
+Content-Transfer-Encoding: 7bit\r
+\r
+From: anna@example.com\r
+Subject: Lunch\r
+\r
+At noon?\r
+\r
+--=_n1_0--\r
+";
+    let returned = Returned::of(MESSAGE, true, true);
+    assert_eq!(text(&notice(&anna, &recipients, returned)), expected);
+}
+
+#[test]
+fn only_the_header_section_is_returned_where_no_more_is_wanted_or_can_be_carried() {
+    let headers = "text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\
+                   From: anna@example.com\r\nSubject: Lunch\r\n\r\n--=_n1_0--\r\n";
+    let long = [MESSAGE, &[b'x'; 999], b"\r\n"].concat();
+    let binary = [MESSAGE, b"\0\r\n"].concat();
+    let cases = [
+        (MESSAGE, true, false),
+        (MESSAGE, false, true),
+        (&long, true, true),
+        (&binary, true, true),
+    ];
+    let (anna, bob) = (mailbox("anna@example.com"), mailbox("bob@example.net"));
+    let recipients = [told(&bob, Action::Failed)];
+    for (octets, whole, wanted) in cases {
+        let text = text(&notice(
+            &anna,
+            &recipients,
+            Returned::of(octets, whole, wanted),
+        ));
+        assert!(text.ends_with(headers), "{text}");
+    }
+}
+
+#[test]
+fn each_action_has_its_word_and_its_heading() {
+    let (anna, bob) = (mailbox("anna@example.com"), mailbox("bob@example.net"));
+    let until = UnixMs(1_795_880_000_000);
+    let cases = [
+        (
+            Action::Failed,
+            "Undelivered",
+            "Action: failed",
+            "could not be delivered",
+        ),
+        (
+            Action::Delayed { until },
+            "Delayed",
+            "Action: delayed",
+            "still being tried",
+        ),
+        (
+            Action::Delivered,
+            "Mail delivery",
+            "Action: delivered",
+            "was delivered",
+        ),
+        (
+            Action::Relayed,
+            "Mail delivery",
+            "Action: relayed",
+            "no reports",
+        ),
+        (
+            Action::Expanded,
+            "Mail delivery",
+            "Action: expanded",
+            "stand for",
+        ),
+    ];
+    for (action, subject, field, heading) in cases {
+        let recipients = [told(&bob, action)];
+        let text = text(&notice(
+            &anna,
+            &recipients,
+            Returned::of(MESSAGE, true, false),
+        ));
+        assert!(text.contains(&format!("Subject: {subject}")), "{text}");
+        assert!(text.contains(field) && text.contains(heading), "{text}");
+        let retried = text.contains("Will-Retry-Until: ");
+        assert_eq!(retried, matches!(action, Action::Delayed { .. }));
+    }
+}
+
+#[test]
+fn what_the_sender_gave_is_given_back() {
+    let (anna, bob) = (mailbox("anna@example.com"), mailbox("bob@example.net"));
+    let original = OriginalRecipient {
+        kind: "rfc822".into(),
+        address: "Robert@example.org".into(),
+    };
+    let envid = EnvId("QQ 314159".into());
+    let mut bobs = told(&bob, Action::Failed);
+    bobs.original = Some(&original);
+    let recipients = [bobs];
+    let mut notice = notice(&anna, &recipients, Returned::of(MESSAGE, true, false));
+    notice.envid = Some(&envid);
+    let text = text(&notice);
+    assert!(text.contains("\r\nOriginal-Envelope-Id: QQ 314159\r\n"));
+    assert!(text.contains("\r\nOriginal-Recipient: rfc822; Robert@example.org\r\n"));
+    assert!(text.contains("(sent to <Robert@example.org>)"));
+}
+
+#[test]
+fn an_internationalised_message_is_answered_in_kind() {
+    let (anna, bob) = (mailbox("änna@example.com"), mailbox("b\u{f6}b@example.net"));
+    let recipients = [told(&bob, Action::Failed)];
+    let mut notice = notice(&anna, &recipients, Returned::of(MESSAGE, true, true));
+    notice.smtputf8 = true;
+    let all = text(&notice);
+    for expected in [
+        "To: <änna@example.com>",
+        "Content-Type: message/global-delivery-status",
+        "Final-Recipient: utf-8; b\u{f6}b@example.net",
+        "Content-Type: message/global\r\n",
+        "text/plain; charset=utf-8",
+    ] {
+        assert!(all.contains(expected), "{expected}: {all}");
+    }
+    notice.smtputf8 = false;
+    let all = text(&notice);
+    assert!(
+        all.contains("Final-Recipient: utf-8;b\\x{F6}b@example.net"),
+        "{all}"
+    );
+    assert!(all.is_ascii());
+}
+
+#[test]
+fn a_boundary_that_the_message_has_is_not_taken() {
+    let (anna, bob) = (mailbox("anna@example.com"), mailbox("bob@example.net"));
+    let recipients = [told(&bob, Action::Failed)];
+    let forged = b"Subject: x\r\n\r\n--=_n1_0--\r\n--=_n1_1\r\n";
+    let text = text(&notice(
+        &anna,
+        &recipients,
+        Returned::of(forged, true, true),
+    ));
+    assert!(text.contains("boundary=\"=_n1_2\"") && text.ends_with("--=_n1_2--\r\n"));
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_was_said_leaves_its_place(
+        reply in any::<String>(), peer in any::<String>(), words in any::<String>(),
+        envid in any::<String>(), original in any::<String>(),
+        body in prop::collection::vec(any::<u8>(), 0..3000), smtputf8: bool, wanted: bool,
+    ) {
+        let (anna, bob) = (mailbox("anna@example.com"), mailbox("bob@example.net"));
+        let original = OriginalRecipient { kind: "rfc822".into(), address: original };
+        let envid = EnvId(envid);
+        let recipients = vec![
+            Told { reply: Some(&reply), peer: Some(&peer), ..told(&bob, Action::Failed) },
+            Told { reply: None, words: &words, original: Some(&original), ..told(&bob, Action::Relayed) },
+        ];
+        let mut notice = notice(&anna, &recipients, Returned::of(&body, true, wanted));
+        notice.smtputf8 = smtputf8;
+        notice.envid = Some(&envid);
+        let octets = notice.write();
+        let status = notice.status_part();
+        let names = ["Original-Envelope-Id", "Reporting-MTA", "Arrival-Date", "X-Postroad-Queue-ID",
+            "Original-Recipient", "Final-Recipient", "Action", "Status", "Remote-MTA", "Diagnostic-Code",
+            "Last-Attempt-Date"];
+        for line in status.split_terminator("\r\n") {
+            let known = line.is_empty() || line.starts_with('\t')
+                || line.split_once(':').is_some_and(|(name, _)| names.contains(&name));
+            prop_assert!(known, "{line:?}");
+        }
+        prop_assert!(smtputf8 || status.is_ascii());
+        prop_assert_eq!(status.matches("Final-Recipient").count(), 2);
+        for line in octets.split(|octet| *octet == b'\n') {
+            prop_assert!(line.len() <= LONGEST_LINE + 1);
+        }
+        // The parts are divided by the boundary of the header, four times and no more.
+        let head = core::str::from_utf8(&octets[..600]).expect("the header section is text");
+        let boundary = head.split("boundary=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let line = alloc::format!("--{}", boundary.expect("the header names it"));
+        let found = memchr::memmem::find_iter(&octets, line.as_bytes()).count();
+        prop_assert_eq!(found, 4);
+    }
+}
