@@ -36,12 +36,16 @@ pub(super) fn explanation(notice: &Notice<'_>) -> String {
             trace::date(notice.arrival)
         ),
     );
-    for (kind, heading) in KINDS {
-        let mut told = notice.recipients.iter().filter(|told| kind(told.action));
-        let Some(first) = told.next() else { continue };
-        text.gap();
-        text.put("", heading);
-        for told in core::iter::once(first).chain(told) {
+    for (action, heading) in HEADINGS {
+        let told = notice.recipients.iter();
+        let mut told = told
+            .filter(|told| told.action.keyword() == action)
+            .peekable();
+        if told.peek().is_some() {
+            text.gap();
+            text.put("", heading);
+        }
+        for told in told {
             text.gap();
             about(told, &mut text);
         }
@@ -59,27 +63,24 @@ pub(super) fn explanation(notice: &Notice<'_>) -> String {
     text.text
 }
 
-/// What is told, in the order of its weight, and the words that begin it.
-const KINDS: [(fn(Action) -> bool, &str); 5] = [
+/// What is told, in the order of its weight, by the word of its action, and what begins it.
+const HEADINGS: [(&str, &str); 5] = [
     (
-        |action| matches!(action, Action::Failed),
+        "failed",
         "It could not be delivered to these recipients, and won't be tried again:",
     ),
     (
-        |action| matches!(action, Action::Delayed { .. }),
+        "delayed",
         "It could not be delivered to these recipients yet. This is a warning only: you don't \
          need to send it again, it is still being tried:",
     ),
+    ("delivered", "It was delivered to these recipients:"),
     (
-        |action| matches!(action, Action::Delivered),
-        "It was delivered to these recipients:",
-    ),
-    (
-        |action| matches!(action, Action::Relayed),
+        "relayed",
         "It was handed to a server that sends no reports of delivery, for these recipients:",
     ),
     (
-        |action| matches!(action, Action::Expanded),
+        "expanded",
         "It went on to the addresses that these recipients stand for:",
     ),
 ];
