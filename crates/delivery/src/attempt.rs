@@ -182,27 +182,15 @@ where
             Some(_) => Attempt::First,
             None => Attempt::Again(leased.lease.token),
         };
-        let begun = {
-            let (maildirs, to) = (self.maildirs.clone(), to.clone());
-            tasks::blocking(move || maildirs.begin(&to, name, attempt)).await
-        };
-        let by = match begun.map_err(|e| Failure::Mailbox(e).to_string())? {
-            Begun::New(delivery) => {
-                if let Some(folder) = delivery.made_mailbox() {
-                    Event::MailboxCreated {
-                        queue_id: name.id,
-                        mailbox: &to,
-                        folder: &folder.display(),
-                    }
-                    .emit();
-                }
-                self.write(delivery, &mut leased.lease, content)
-                    .await
-                    .map_err(|failure| failure.to_string())?;
-                format!("the Maildir of {to}")
-            }
-            Begun::AlreadyThere => format!("the Maildir of {to}, by an earlier attempt"),
-        };
+        let put = self
+            .put(&to, name, attempt, &mut leased.lease, content)
+            .await;
+        match &put {
+            Ok(_) => self.next_hops.delivered(&to),
+            Err(Failure::Mailbox(_)) => self.next_hops.failed(&to, self.clock.mono()),
+            Err(Failure::Store(_) | Failure::Length { .. }) => {}
+        }
+        let by = put.map_err(|failure| failure.to_string())?;
         Event::DeliveryDelivered {
             queue_id: name.id,
             recipient: target,
@@ -211,6 +199,37 @@ where
         }
         .emit();
         Ok(by)
+    }
+
+    /// Puts a message into a mailbox, unless it is there. What it says is how.
+    async fn put(
+        &self,
+        to: &Mailbox,
+        name: DeliveryName,
+        attempt: Attempt,
+        lease: &mut Lease,
+        content: &Content,
+    ) -> Result<String, Failure> {
+        let begun = {
+            let (maildirs, to) = (self.maildirs.clone(), to.clone());
+            tasks::blocking(move || maildirs.begin(&to, name, attempt)).await
+        };
+        let delivery = match begun.map_err(Failure::Mailbox)? {
+            Begun::New(delivery) => delivery,
+            Begun::AlreadyThere => {
+                return Ok(format!("the Maildir of {to}, by an earlier attempt"));
+            }
+        };
+        if let Some(folder) = delivery.made_mailbox() {
+            Event::MailboxCreated {
+                queue_id: name.id,
+                mailbox: to,
+                folder: &folder.display(),
+            }
+            .emit();
+        }
+        self.write(delivery, lease, content).await?;
+        Ok(format!("the Maildir of {to}"))
     }
 
     async fn write(

@@ -1,5 +1,6 @@
 //! Where the mail of a recipient goes by the present configuration.
 
+use postroad_clock::Mono;
 use postroad_queue::RouteKey;
 use postroad_wire::address::Mailbox;
 
@@ -21,4 +22,11 @@ pub trait NextHops: Send + Sync + 'static {
     /// Where mail for `target`, a final target resolved when the message was accepted, goes;
     /// `redirect` is the route by which an operator sends it instead.
     fn next_hop(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> NextHop;
+
+    /// A mailbox of [`NextHop::Maildir`] has taken a message.
+    fn delivered(&self, mailbox: &Mailbox);
+
+    /// A mailbox of [`NextHop::Maildir`] could not be written, by a fault that is neither the
+    /// store's nor the message's: whoever sends it the next message can be told.
+    fn failed(&self, mailbox: &Mailbox, now: Mono);
 }

@@ -7,12 +7,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use postroad_clock::UnixMs;
+use postroad_clock::{Mono, UnixMs};
 use postroad_delivery::{Deliverer, Maildirs, NextHop, NextHops, Pace, Patience, Runner};
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock, SimClock};
@@ -36,19 +36,41 @@ fn mailbox(text: &str) -> Mailbox {
     Mailbox::parse(text, &Limits::default()).expect("the test wrote a mailbox")
 }
 
-/// Knows `example.org`, and `gone.example` once it is told to.
+/// Knows `example.org`, and `gone.example` once it is told to; keeps what it hears of mailboxes.
 #[derive(Debug, Clone, Default)]
-struct Domains(Arc<AtomicBool>);
+struct Domains {
+    knows_all: Arc<AtomicBool>,
+    heard: Arc<Mutex<Vec<String>>>,
+}
 
 impl NextHops for Domains {
     fn next_hop(&self, target: &Mailbox, _: Option<&RouteKey>) -> NextHop {
-        let known = target.host == mailbox("x@example.org").host || self.0.load(Ordering::SeqCst);
+        let known =
+            target.host == mailbox("x@example.org").host || self.knows_all.load(Ordering::SeqCst);
         match known {
             true => NextHop::Maildir(target.clone()),
             false => NextHop::Nowhere {
                 why: "no such domain here".to_owned(),
             },
         }
+    }
+
+    fn delivered(&self, mailbox: &Mailbox) {
+        self.hear(format!("{mailbox} took it"));
+    }
+
+    fn failed(&self, mailbox: &Mailbox, now: Mono) {
+        self.hear(format!("{mailbox} failed at {}", now.0));
+    }
+}
+
+impl Domains {
+    fn hear(&self, what: String) {
+        self.heard.lock().expect("no test panics in it").push(what);
+    }
+
+    fn heard(&self) -> Vec<String> {
+        std::mem::take(&mut *self.heard.lock().expect("no test panics in it"))
     }
 }
 
@@ -249,6 +271,27 @@ fn edits_are_made_below_the_trace_fields() {
 }
 
 #[test]
+fn it_is_told_which_mailbox_fails_and_which_works() {
+    let disk = SimDisk::new(1);
+    let node = sim(&disk);
+    let to = ["a@gone.example", "b@example.org"];
+    let commit = |size| now(commit(&node.store, envelope(&to, START, size), OCTETS));
+    node.deliverer.clock.advance(Duration::from_nanos(7));
+    disk.set_capacity(0);
+    now(node.deliverer.attempt(commit(OCTETS.len())));
+    // That there is no way to the other is no fault of a mailbox.
+    assert_eq!(node.domains.heard(), ["b@example.org failed at 7"]);
+    disk.set_capacity(u64::MAX);
+    // Nor is it one of the mailbox that the store hasn't got the whole message.
+    let mut stored = commit(OCTETS.len() + 1);
+    stored.fresh = None;
+    now(node.deliverer.attempt(stored));
+    assert!(node.domains.heard().is_empty());
+    now(node.deliverer.attempt(commit(OCTETS.len())));
+    assert_eq!(node.domains.heard(), ["b@example.org took it"]);
+}
+
+#[test]
 fn a_recipient_without_a_next_hop_waits_alone_until_there_is_one() {
     let node = sim(&SimDisk::new(1));
     let envelope = envelope(&["a@gone.example", "b@example.org"], START, OCTETS.len());
@@ -275,7 +318,7 @@ fn a_recipient_without_a_next_hop_waits_alone_until_there_is_one() {
     assert_eq!((*attempts, last.as_str()), (1, "no such domain here"));
     assert!(*due > START);
 
-    node.domains.0.store(true, Ordering::SeqCst);
+    node.domains.knows_all.store(true, Ordering::SeqCst);
     assert!(now(claim(&node.store, START)).is_empty());
     node.deliverer.clock.advance(due.since(START));
     let said = log_of(|| {

@@ -1,7 +1,8 @@
 //! Answers who the domains, mailboxes, aliases and users are.
 //!
 //! A [`Directory`] is a snapshot that never changes: a transaction keeps the one it began with.
-//! What does change, which mailboxes there are, is in [`Mailboxes`], shared by all snapshots.
+//! What does change, which mailboxes there are and which of them take no mail at the moment, is in
+//! [`Mailboxes`], shared by all snapshots.
 //!
 //! Domains are compared without regard to case, U-labels and A-labels being the same (RFC 5321
 //! 2.4, RFC 6531 3.2). Local-parts of local domains are compared in lower case, which RFC 5321
@@ -9,6 +10,7 @@
 //! language; nothing else is folded, so names that look alike but differ in composition differ.
 
 mod directory;
+mod failing;
 mod mailboxes;
 mod name;
 mod problem;

@@ -1,10 +1,12 @@
-//! Which mailboxes there are, and which are about to be.
+//! Which mailboxes there are, which are about to be, and which take no mail at the moment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use postroad_clock::Mono;
 use postroad_wire::address::Mailbox;
 
+use crate::failing::Failing;
 use crate::name::canonical;
 
 /// The mailboxes that exist, counted against the limit of how many may be made.
@@ -21,6 +23,7 @@ struct State {
     existing: BTreeSet<Mailbox>,
     /// How many reservations hold each name.
     reserved: BTreeMap<Mailbox, usize>,
+    failing: Failing,
 }
 
 impl Mailboxes {
@@ -35,6 +38,7 @@ impl Mailboxes {
             limit,
             existing,
             reserved: BTreeMap::new(),
+            failing: Failing::default(),
         })))
     }
 
@@ -58,6 +62,38 @@ impl Mailboxes {
         if let Some(name) = canonical(mailbox) {
             self.state().existing.insert(name);
         }
+    }
+
+    /// Notes that a delivery to a mailbox failed for a fault of the mailbox. It is forgotten after
+    /// five minutes, and by the next delivery that succeeds. Of more than 4096 mailboxes that fail
+    /// at once, only so many are noted.
+    pub fn failed(&self, mailbox: &Mailbox, now: Mono) {
+        if let Some(name) = canonical(mailbox) {
+            self.state().failing.note(name, now);
+        }
+    }
+
+    /// Notes that a mailbox took a message.
+    pub fn delivered(&self, mailbox: &Mailbox) {
+        let mut state = self.state();
+        if state.failing.is_empty() {
+            return;
+        }
+        if let Some(name) = canonical(mailbox) {
+            state.failing.clear(&name);
+        }
+    }
+
+    /// Whether each of a recipient's mailboxes ([`Resolution::Local`]) fails to take mail at the
+    /// moment. Where one of several works, the message is worth taking.
+    ///
+    /// [`Resolution::Local`]: crate::Resolution::Local
+    pub fn all_fail(&self, targets: &[Mailbox], now: Mono) -> bool {
+        let state = self.state();
+        !targets.is_empty()
+            && targets
+                .iter()
+                .all(|target| state.failing.contains(target, now))
     }
 
     /// Takes a place for each of `names` that does not exist; none if there is no place for all.
@@ -166,6 +202,21 @@ mod tests {
         );
         drop(second);
         assert!(mailboxes.reserve(&[named(2)]).is_some());
+    }
+
+    #[test]
+    fn a_recipient_fails_if_each_of_its_mailboxes_does() {
+        let mailboxes = Mailboxes::new(1, []);
+        let now = Mono::ZERO;
+        assert!(!mailboxes.all_fail(&[], now));
+        mailboxes.failed(&mailbox("USER1", "Example.ORG").unwrap(), now);
+        assert!(mailboxes.all_fail(&[named(1)], now));
+        assert!(!mailboxes.all_fail(&[named(1), named(2)], now));
+        mailboxes.failed(&named(2), now);
+        assert!(mailboxes.all_fail(&[named(1), named(2)], now));
+        mailboxes.delivered(&mailbox("User1", "example.org").unwrap());
+        assert!(!mailboxes.all_fail(&[named(1), named(2)], now));
+        assert!(mailboxes.all_fail(&[named(2)], now));
     }
 
     proptest! {

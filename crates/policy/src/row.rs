@@ -33,7 +33,8 @@ impl Judged for ConnectReply {
             | R::NoMemoryForParameters
             | R::DirectoryFailed
             | R::AliasBroken
-            | R::MailboxLimit => ConnectReply::Unavailable,
+            | R::MailboxLimit
+            | R::MailboxBusy => ConnectReply::Unavailable,
             R::MailboxUnknown
             | R::RelayDenied
             | R::AmbiguousName
@@ -91,6 +92,7 @@ impl Judged for MailReply {
             R::MailboxUnknown
             | R::RelayDenied
             | R::AmbiguousName
+            | R::MailboxBusy
             | R::MailLoop
             | R::Malformed
             | R::ConnectionLimit
@@ -107,6 +109,7 @@ impl Judged for MailReply {
             | R::AliasBroken
             | R::DirectoryFailed
             | R::MailboxLimit
+            | R::MailboxBusy
             | R::MailLoop
             | R::Malformed
             | R::StoreFull
@@ -125,7 +128,7 @@ impl Judged for RcptReply {
     fn temporary(reason: Reason) -> Option<RcptReply> {
         use Reason as R;
         Some(match reason {
-            R::MailboxUnknown | R::AmbiguousName => RcptReply::MailboxBusy,
+            R::MailboxBusy | R::MailboxUnknown | R::AmbiguousName => RcptReply::MailboxBusy,
             R::AliasBroken => RcptReply::AliasBroken,
             R::DirectoryFailed => RcptReply::DirectoryFailed,
             R::StoreFull | R::MailboxLimit | R::NoMemory => RcptReply::StorageShort,
@@ -143,7 +146,9 @@ impl Judged for RcptReply {
     fn permanent(reason: Reason) -> Option<RcptReply> {
         use Reason as R;
         Some(match reason {
-            R::MailboxUnknown | R::AliasBroken | R::MailboxLimit => RcptReply::MailboxUnknown,
+            R::MailboxUnknown | R::AliasBroken | R::MailboxLimit | R::MailboxBusy => {
+                RcptReply::MailboxUnknown
+            }
             R::RelayDenied => RcptReply::RelayDenied,
             R::AmbiguousName => RcptReply::AmbiguousName,
             R::DirectoryFailed
@@ -177,6 +182,7 @@ impl Judged for DataReply {
             R::MailboxUnknown
             | R::RelayDenied
             | R::AmbiguousName
+            | R::MailboxBusy
             | R::MailLoop
             | R::Malformed
             | R::ConnectionLimit
@@ -195,6 +201,7 @@ impl Judged for DataReply {
             | R::AliasBroken
             | R::DirectoryFailed
             | R::MailboxLimit
+            | R::MailboxBusy
             | R::StoreFull
             | R::StoreFailed
             | R::StoreReadOnly
@@ -220,6 +227,7 @@ impl Judged for EndOfDataReply {
             R::MailboxUnknown
             | R::RelayDenied
             | R::AmbiguousName
+            | R::MailboxBusy
             | R::MailLoop
             | R::Malformed
             | R::ConnectionLimit
@@ -239,6 +247,7 @@ impl Judged for EndOfDataReply {
             | R::AliasBroken
             | R::DirectoryFailed
             | R::MailboxLimit
+            | R::MailboxBusy
             | R::StoreFull
             | R::StoreFailed
             | R::StoreReadOnly

@@ -91,6 +91,17 @@ pub fn recipient(resolution: &Resolution) -> Verdict {
     }
 }
 
+/// Whether a recipient is taken whose mail would lie in the queue: `all_fail` says that none of its
+/// mailboxes takes mail at the moment. The client tries again, and can tell its user; the mail that
+/// is in the queue already finds out when the mailbox works.
+pub fn mailboxes(all_fail: bool) -> Verdict {
+    if all_fail {
+        Verdict::Temporary(Reason::MailboxBusy, None)
+    } else {
+        Verdict::Accept
+    }
+}
+
 /// Whether a message may be in a loop: it has more Received fields than `limit`, which is 100 at
 /// least by RFC 5321 6.3.
 pub fn mail_loop(received_count: u32, limit: u32) -> Verdict {

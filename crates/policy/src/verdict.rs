@@ -36,6 +36,8 @@ pub enum Reason {
     DirectoryFailed,
     /// The mailbox would have to be made, and no more may be.
     MailboxLimit,
+    /// The mailbox takes no mail at the moment.
+    MailboxBusy,
     /// The message has passed too many servers.
     MailLoop,
     /// The message is malformed past what is tolerated.
@@ -61,13 +63,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 17] = [
         Reason::MailboxUnknown,
         Reason::RelayDenied,
         Reason::AmbiguousName,
         Reason::AliasBroken,
         Reason::DirectoryFailed,
         Reason::MailboxLimit,
+        Reason::MailboxBusy,
         Reason::MailLoop,
         Reason::Malformed,
         Reason::StoreFull,

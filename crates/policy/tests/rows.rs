@@ -92,6 +92,7 @@ fn the_reasons_a_first_server_has_get_their_replies() {
     assert_eq!(said::<RcptReply>(later(R::AliasBroken)), "451 4.3.5");
     assert_eq!(said::<RcptReply>(later(R::DirectoryFailed)), "451 4.4.3");
     assert_eq!(said::<RcptReply>(later(R::MailboxLimit)), "452 4.3.1");
+    assert_eq!(said::<RcptReply>(later(R::MailboxBusy)), "450 4.2.1");
     assert_eq!(said::<EndOfDataReply>(never(R::MailLoop)), "554 5.4.6");
     assert_eq!(said::<EndOfDataReply>(never(R::Malformed)), "554 5.6.0");
     assert_eq!(said::<EndOfDataReply>(later(R::StoreFull)), "452 4.3.1");

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)] // A test may fail.
 
 use postroad_directory::{Directory, LocalDomain, Mailboxes};
-use postroad_policy::rule::{connection, mail_loop, no_memory, recipient, store, trouble};
+use postroad_policy::rule::{
+    connection, mail_loop, mailboxes, no_memory, recipient, store, trouble,
+};
 use postroad_policy::{ConnectionLimits, Connections, Reason, Verdict};
 use postroad_reply::QueueId;
 use postroad_store::{Pressure, Trouble};
@@ -87,6 +89,13 @@ fn a_store_without_room_defers() {
         reason(store(Pressure::ReadOnly)),
         Some(Reason::StoreReadOnly)
     );
+}
+
+#[test]
+fn a_recipient_without_a_mailbox_that_works_may_come_again() {
+    assert_eq!(mailboxes(false), Verdict::Accept);
+    let busy = Verdict::Temporary(Reason::MailboxBusy, None);
+    assert_eq!(mailboxes(true), busy);
 }
 
 #[test]

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use postroad_clock::Mono;
 use postroad_delivery::{NextHop, NextHops};
-use postroad_directory::Directory;
+use postroad_directory::{Directory, Mailboxes};
 use postroad_queue::RouteKey;
 use postroad_wire::address::Mailbox;
 
-/// Every local mailbox is a Maildir.
+/// Every local mailbox is a Maildir. Which of them fails is noted where RCPT asks for it.
 #[derive(Debug)]
 pub(crate) struct LocalMaildirs {
     pub(crate) directory: Arc<Directory>,
+    pub(crate) mailboxes: Mailboxes,
 }
 
 impl NextHops for LocalMaildirs {
@@ -27,5 +29,13 @@ impl NextHops for LocalMaildirs {
                 why: format!("{} is not a local domain any more", target.host),
             }
         }
+    }
+
+    fn delivered(&self, mailbox: &Mailbox) {
+        self.mailboxes.delivered(mailbox);
+    }
+
+    fn failed(&self, mailbox: &Mailbox, now: Mono) {
+        self.mailboxes.failed(mailbox, now);
     }
 }

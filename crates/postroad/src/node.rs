@@ -54,6 +54,7 @@ impl Node {
             maildirs,
             next_hops: LocalMaildirs {
                 directory: Arc::clone(&directory),
+                mailboxes: mailboxes.clone(),
             },
             clock: RealClock,
             chance: chance()?,

@@ -10,7 +10,10 @@
 //! * `S* CODE` expects a whole reply by its code, and `S* CODE N` so many of them;
 //! * `--` closes the connection, and the next step opens another;
 //! * `END` expects the server to close;
-//! * `MAILBOX N` waits until there are N messages in mailboxes, and no more.
+//! * `MAILBOX N` waits until there are N messages in mailboxes, and no more;
+//! * `SPOIL PATH` puts a file into the data folder, where the server would make a folder, and
+//!   `MEND PATH` takes it away;
+//! * `LOG TEXT` waits until the server has written a line to its log that has this text in it.
 //!
 //! In the end it is known which rows of the reply table have been seen. Those of them that a server
 //! as shipped can show, or a fault, and that no dialogue has seen, stand in `dialogues/not-seen.txt`.
@@ -169,6 +172,16 @@ impl Player<'_> {
                 found if found == count => Ok(()),
                 more => Err(format!("{more} messages")),
             }
+        } else if let Some(path) = line.strip_prefix("SPOIL ") {
+            let path = self.server.data.join(path);
+            let above = path.parent().ok_or("nothing above it")?;
+            let spoilt = std::fs::create_dir_all(above).and_then(|()| std::fs::write(&path, ""));
+            spoilt.map_err(|e| e.to_string())
+        } else if let Some(path) = line.strip_prefix("MEND ") {
+            std::fs::remove_file(self.server.data.join(path)).map_err(|e| e.to_string())
+        } else if let Some(text) = line.strip_prefix("LOG ") {
+            self.server.wait_for_line(|line| line.contains(text));
+            Ok(())
         } else if let Some(replies) = line.strip_prefix("S* ") {
             self.expect_whole(replies)
         } else if line == "END" {

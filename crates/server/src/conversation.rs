@@ -218,6 +218,11 @@ impl<S: QueueStore> Conversation<S> {
             ) => (origin, targets, reservation),
             (refused, _) => return refused,
         };
+        let all_fail = services.mailboxes.all_fail(&targets, services.clock.mono());
+        match rule::mailboxes(all_fail) {
+            Verdict::Accept => {}
+            refused => return refused,
+        }
         // It was asked at MAIL, and may have got into trouble since. A recipient that is refused
         // for good has been told so: it need not try again.
         match rule::store(services.store.pressure()) {

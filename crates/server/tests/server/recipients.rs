@@ -1,6 +1,7 @@
 //! Who is taken as a recipient, and what becomes of the places of new mailboxes.
 
 use postroad_directory::{Directory, LocalDomain, MAX_TARGETS};
+use postroad_host::clock::{Clock, RealClock};
 
 use crate::stand::{Plan, domain, local, mailbox, run};
 
@@ -69,6 +70,48 @@ fn recipients_get_the_replies_of_their_row() {
         let queued = stand.queued().await;
         let target = &queued[0].envelope.recipients[0].target;
         assert_eq!(*target, mailbox("ada@mx.example"), "the route is dropped");
+    });
+}
+
+#[test]
+fn a_recipient_is_put_off_while_none_of_its_mailboxes_takes_mail() {
+    run(async {
+        let stand = Plan::new().start();
+        let mut client = stand.greeted().await;
+        client.expect("MAIL FROM:<>", "250 ").await;
+        let failed = |name| stand.mailboxes.failed(&mailbox(name), RealClock.mono());
+        failed("ada@mx.example");
+        failed("new@new.example");
+        client
+            .expect("RCPT TO:<ADA+x@mx.example>", "450 4.2.1 ")
+            .await;
+        client
+            .expect("RCPT TO:<both@mx.example>", "250 2.1.5 ")
+            .await;
+        client.expect("RSET", "250 ").await;
+        client.expect("MAIL FROM:<>", "250 ").await;
+        failed("bob@mx.example");
+        client
+            .expect("RCPT TO:<both@mx.example>", "450 4.2.1 ")
+            .await;
+        client
+            .expect("RCPT TO:<new@new.example>", "450 4.2.1 ")
+            .await;
+        // It took no place: there are two, for two others.
+        client
+            .expect("RCPT TO:<one@new.example>", "250 2.1.5 ")
+            .await;
+        client
+            .expect("RCPT TO:<two@new.example>", "250 2.1.5 ")
+            .await;
+        stand.mailboxes.delivered(&mailbox("ada@mx.example"));
+        client
+            .expect("RCPT TO:<both@mx.example>", "250 2.1.5 ")
+            .await;
+        client
+            .expect("RCPT TO:<bob@mx.example>", "450 4.2.1 ")
+            .await;
+        client.expect("QUIT", "221 ").await;
     });
 }
 
