@@ -9,6 +9,7 @@ pub mod id;
 pub mod life;
 pub mod record;
 pub mod retry;
+pub mod scheduler;
 pub mod state;
 
 pub use envelope::{ClientTrace, Envelope, Recipient, RouteKey};
