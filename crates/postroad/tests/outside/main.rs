@@ -7,6 +7,7 @@
     clippy::disallowed_types
 )]
 
+mod broken_spool;
 mod checking;
 mod full_disk;
 #[path = "../harness/mod.rs"]
