@@ -12,7 +12,7 @@ use postroad_host::disk::Disk;
 use postroad_host::tasks;
 use postroad_message::{edit, trace};
 use postroad_queue::retry::Next;
-use postroad_queue::{Envelope, Life, Outcome, RecipientIx, RetryPlan};
+use postroad_queue::{Envelope, Handover, Life, NoticeState, Outcome, RecipientIx, RetryPlan};
 use postroad_reply::QueueId;
 use postroad_store::{Lease, Leased, QueueStore, Trouble};
 use postroad_telemetry::Event;
@@ -103,7 +103,11 @@ where
                 Err(failure) => Err(failure.to_string()),
             };
             let outcome = match done {
-                Ok(by) => Outcome::Delivered { by },
+                Ok(by) => Outcome::Delivered {
+                    how: Handover::Delivered,
+                    report: by.into(),
+                    notice: NoticeState::Unwanted,
+                },
                 Err(why) => self.deferred(&leased, ix, why),
             };
             outcomes.push((ix, outcome));
@@ -304,7 +308,8 @@ where
         Outcome::Deferred {
             attempt: attempts,
             due,
-            why,
+            report: why.into(),
+            notice: NoticeState::Unwanted,
         }
     }
 

@@ -7,13 +7,17 @@ extern crate alloc;
 pub mod envelope;
 pub mod id;
 pub mod life;
+pub mod notice;
 pub mod record;
+pub mod report;
 pub mod retry;
 pub mod scheduler;
 pub mod state;
 
 pub use envelope::{ClientTrace, Envelope, Recipient, RouteKey};
 pub use id::QueueIdMaker;
-pub use life::{Life, NoticeState, Outcome, RecipientIx};
+pub use life::{Handover, Life, Outcome, RecipientIx};
+pub use notice::{Action, Mark, NoticeState, owes};
+pub use report::{Peer, Report};
 pub use retry::RetryPlan;
 pub use state::{Amendment, Due, MessageState};

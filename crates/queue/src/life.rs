@@ -4,15 +4,13 @@ use alloc::string::String;
 
 use postroad_clock::UnixMs;
 
+use crate::notice::{Mark, NoticeState};
+use crate::report::{MOST_WORDS, Report};
 use crate::state::DELETED_BY_OPERATOR;
 
 /// A recipient's place in its envelope's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecipientIx(pub u32);
-
-/// The words kept of an attempt are cut at so many octets: whatever a peer says, a message's
-/// state stays small.
-pub const MOST_WORDS: usize = 1024;
 
 /// Where a recipient stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,22 +21,28 @@ pub enum Life {
         attempts: u32,
         /// When the next is due.
         due: UnixMs,
-        /// What the last attempt said; empty before the first.
-        last: String,
+        /// What the last attempt said; none before the first.
+        last: Option<Report>,
+        /// What has become of the notice that it is delayed; there is one at most.
+        delay: Mark,
     },
     /// Delivered, or taken over by the next hop.
     Delivered {
         /// When.
         at: UnixMs,
-        /// By what, in words for the history.
-        by: String,
+        /// To whom it is now.
+        how: Handover,
+        /// By what.
+        report: Report,
+        /// What has become of the notice of success.
+        notice: NoticeState,
     },
     /// Given up.
     Failed {
         /// When.
         at: UnixMs,
-        /// Why, in words for the notice.
-        why: String,
+        /// Why.
+        report: Report,
         /// What has become of the notice.
         notice: NoticeState,
     },
@@ -51,18 +55,28 @@ pub enum Life {
     },
 }
 
-/// What has become of the notice about a failed recipient.
+/// Whose a delivered recipient's mail is now, and who tells its sender of success (RFC 3461 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoticeState {
-    /// Owed since the recipient failed: the message stays in the queue until it is committed.
-    Owed,
-    /// Committed as a message of its own.
-    Sent,
-    /// Not wanted: null sender, or `NOTIFY` without `FAILURE`.
-    Unwanted,
+pub enum Handover {
+    /// It is in its mailbox; we tell.
+    Delivered,
+    /// A next hop has it that doesn't offer DSN, so we tell (RFC 3461 5.2.2 b).
+    Relayed,
+    /// A next hop has it that offers DSN, and tells from now on (RFC 3461 5.2.1).
+    PassedOn,
 }
 
 impl Life {
+    /// Of a recipient for whom nothing was tried yet.
+    pub fn new(due: UnixMs) -> Life {
+        Life::Pending {
+            attempts: 0,
+            due,
+            last: None,
+            delay: Mark::None,
+        }
+    }
+
     /// When the next attempt is due; none if it is settled.
     pub fn pending_due(&self) -> Option<UnixMs> {
         match self {
@@ -74,43 +88,73 @@ impl Life {
     /// Since when a notice is owed for it; none if none is.
     pub fn owed_since(&self) -> Option<UnixMs> {
         match self {
-            Life::Failed {
-                at,
-                notice: NoticeState::Owed,
-                ..
-            } => Some(*at),
-            _ => None,
+            Life::Pending { delay, .. } => delay.owed_since(),
+            Life::Failed { at, notice, .. } | Life::Delivered { at, notice, .. } => {
+                (*notice == NoticeState::Owed).then_some(*at)
+            }
+            Life::Discarded { .. } => None,
+        }
+    }
+
+    /// Records that the notice about it is committed; true if it was owed.
+    pub(crate) fn notice_committed(&mut self) -> bool {
+        match self {
+            Life::Pending { delay, .. } => delay.commit(),
+            Life::Failed { notice, .. } | Life::Delivered { notice, .. }
+                if *notice == NoticeState::Owed =>
+            {
+                *notice = NoticeState::Sent;
+                true
+            }
+            Life::Failed { .. } | Life::Delivered { .. } | Life::Discarded { .. } => false,
         }
     }
 
     /// Records an outcome of `now`; true if that changed anything. What is settled stays so, and
     /// an attempt that is recorded isn't recorded again.
     pub(crate) fn apply(&mut self, outcome: &Outcome, now: UnixMs) -> bool {
-        let Life::Pending { attempts, .. } = self else {
+        let Life::Pending {
+            attempts, delay, ..
+        } = self
+        else {
             return false;
         };
         *self = match outcome {
             Outcome::Deferred { attempt, .. } if *attempt <= *attempts => return false,
-            Outcome::Deferred { attempt, due, why } => Life::Pending {
+            Outcome::Deferred {
+                attempt,
+                due,
+                report,
+                notice,
+            } => Life::Pending {
                 attempts: *attempt,
                 due: *due,
-                last: words(why),
-            },
-            Outcome::Delivered { by } => Life::Delivered {
-                at: now,
-                by: words(by),
-            },
-            Outcome::Failed { why, notice } => Life::Failed {
-                at: now,
-                why: words(why),
-                notice: match notice {
-                    NoticeState::Owed | NoticeState::Sent => NoticeState::Owed,
-                    NoticeState::Unwanted => NoticeState::Unwanted,
+                last: Some(report.clone()),
+                delay: match (*delay, owed(*notice)) {
+                    (Mark::None, NoticeState::Owed) => Mark::Owed(now),
+                    // Once for each recipient, however long it takes.
+                    (delay, _) => delay,
                 },
+            },
+            // A delay that nobody was told of is over: its end is told, if at all.
+            Outcome::Delivered {
+                how,
+                report,
+                notice,
+            } => Life::Delivered {
+                at: now,
+                how: *how,
+                report: report.clone(),
+                notice: owed(*notice),
+            },
+            Outcome::Failed { report, notice } => Life::Failed {
+                at: now,
+                report: report.clone(),
+                notice: owed(*notice),
             },
             Outcome::Discarded { rule } => Life::Discarded {
                 at: now,
-                rule: words(rule),
+                rule: String::from(&rule[..rule.floor_char_boundary(MOST_WORDS)]),
             },
         };
         true
@@ -126,26 +170,38 @@ impl Life {
                     rule: DELETED_BY_OPERATOR.into(),
                 }
             }
-            Life::Failed { notice, .. } if *notice == NoticeState::Owed => {
-                *notice = NoticeState::Unwanted;
+            Life::Failed { notice, .. } | Life::Delivered { notice, .. } => {
+                if *notice == NoticeState::Owed {
+                    *notice = NoticeState::Unwanted;
+                }
             }
-            Life::Failed { .. } | Life::Delivered { .. } | Life::Discarded { .. } => {}
+            Life::Discarded { .. } => {}
         }
     }
 }
 
-/// At most [`MOST_WORDS`] of `text`, whole characters.
-fn words(text: &str) -> String {
-    String::from(&text[..text.floor_char_boundary(MOST_WORDS)])
+/// Only a committed notice is sent, so an outcome that says so is owed one.
+fn owed(notice: NoticeState) -> NoticeState {
+    match notice {
+        NoticeState::Owed | NoticeState::Sent => NoticeState::Owed,
+        NoticeState::Unwanted => NoticeState::Unwanted,
+    }
 }
 
 /// What an attempt did for one recipient.
+///
+/// Whether a notice is owed for it, [`owes`](crate::notice::owes) says. Only a committed notice
+/// makes it `Sent`, so `Sent` is taken for `Owed` here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Delivered, or taken over by the next hop.
     Delivered {
+        /// To whom it is now.
+        how: Handover,
         /// By what.
-        by: String,
+        report: Report,
+        /// Whether a notice of success is owed.
+        notice: NoticeState,
     },
     /// Not now.
     Deferred {
@@ -155,14 +211,15 @@ pub enum Outcome {
         /// When to try again.
         due: UnixMs,
         /// Why.
-        why: String,
+        report: Report,
+        /// Whether the sender is to be told by now that it is delayed; it is told once at most.
+        notice: NoticeState,
     },
     /// Never.
     Failed {
         /// Why.
-        why: String,
-        /// Whether a notice is owed for it. Only a committed notice makes it `Sent`, so `Sent`
-        /// is taken for `Owed`.
+        report: Report,
+        /// Whether a notice is owed for it.
         notice: NoticeState,
     },
     /// Thrown away by a named rule.

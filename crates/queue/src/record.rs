@@ -14,6 +14,7 @@
 
 mod envelope;
 mod field;
+mod report;
 mod state;
 
 use alloc::vec::Vec;

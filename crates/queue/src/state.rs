@@ -3,13 +3,13 @@
 //! Stores keep a [`MessageState`] and change it only by what stands here, so that all of them
 //! mean the same by "settle", "amend" and "due".
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use postroad_clock::UnixMs;
 
 use crate::envelope::{Envelope, RouteKey};
-use crate::life::{Life, NoticeState, Outcome, RecipientIx};
+use crate::life::{Life, Outcome, RecipientIx};
+use crate::notice::{self, Mark};
 use crate::record::Unknown;
 
 /// The rule named in the history of recipients whose mail an operator deleted.
@@ -20,6 +20,8 @@ pub const DELETED_BY_OPERATOR: &str = "deleted by an operator";
 pub struct MessageState {
     /// Where each recipient stands, in the envelope's order.
     pub lives: Vec<Life>,
+    /// What has become of the notice about aliases that stand for several recipients.
+    pub expanded: Mark,
     /// Kept back by an operator: never due.
     pub held: bool,
     /// By which route an operator sends what is pending, instead of the recipients' own.
@@ -66,13 +68,10 @@ pub struct Due {
 impl MessageState {
     /// Every recipient is pending, and due as soon as the message was received.
     pub fn new(envelope: &Envelope) -> MessageState {
-        let pending = Life::Pending {
-            attempts: 0,
-            due: envelope.received_at,
-            last: String::new(),
-        };
+        let pending = Life::new(envelope.received_at);
         MessageState {
             lives: alloc::vec![pending; envelope.recipients.len()],
+            expanded: notice::of_aliases(envelope),
             held: false,
             redirect: None,
             waiting: Vec::new(),
@@ -131,6 +130,7 @@ impl MessageState {
                 for life in &mut self.lives {
                     life.delete(now);
                 }
+                self.expanded = Mark::None;
             }
         }
     }
@@ -189,27 +189,22 @@ impl MessageState {
 
     /// Nothing is owed: no recipient is pending, and no notice.
     pub fn is_finished(&self) -> bool {
-        self.lives
-            .iter()
-            .all(|life| life.pending_due().is_none() && life.owed_since().is_none())
+        self.lives.iter().all(|life| life.pending_due().is_none())
+            && self.owes_notice_since().is_none()
     }
 
     /// Since when the oldest notice is owed; none if none is.
     pub fn owes_notice_since(&self) -> Option<UnixMs> {
-        self.lives.iter().filter_map(Life::owed_since).min()
+        let of_lives = self.lives.iter().filter_map(Life::owed_since);
+        of_lives.chain(self.expanded.owed_since()).min()
     }
 
     /// Records that the notice about all recipients that were owed one is committed: each `Owed`
     /// becomes `Sent`. True if there was one: only then may the notice be committed.
     pub fn notices_committed(&mut self) -> bool {
-        let mut any = false;
+        let mut any = self.expanded.commit();
         for life in &mut self.lives {
-            if let Life::Failed { notice, .. } = life
-                && *notice == NoticeState::Owed
-            {
-                *notice = NoticeState::Sent;
-                any = true;
-            }
+            any |= life.notice_committed();
         }
         any
     }

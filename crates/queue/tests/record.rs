@@ -14,8 +14,10 @@ use postroad_queue::record::{
 };
 use postroad_queue::state::Waiting;
 use postroad_queue::{
-    Amendment, ClientTrace, Envelope, Life, MessageState, NoticeState, Recipient, RouteKey,
+    Amendment, ClientTrace, Envelope, Handover, Life, Mark, MessageState, NoticeState, Peer,
+    Recipient, Report, RouteKey,
 };
+use postroad_reply::Enhanced;
 use postroad_wire::address::{
     AddressLiteral, Domain, Host, Limits, LocalPart, Mailbox, ReversePath,
 };
@@ -142,6 +144,42 @@ fn any_envelope() -> impl Strategy<Value = Envelope> {
     })
 }
 
+fn any_report() -> impl Strategy<Value = Report> {
+    let peer = ("[a-z.]{0,20}", any::<Option<std::net::SocketAddr>>());
+    let status = "[245]\\.[1-9]{1,3}\\.[1-9]{1,3}";
+    (
+        ".{0,30}",
+        prop::option::of(status),
+        prop::option::of(peer),
+        prop::option::of(".{0,30}"),
+    )
+        .prop_map(|(words, status, peer, reply)| {
+            let mut report = Report::plain(&words);
+            if let Some(status) = status.and_then(|status| Enhanced::parse(&status)) {
+                report = report.with_status(status);
+            }
+            if let Some((name, mut address)) = peer {
+                if let Some(std::net::SocketAddr::V6(address)) = &mut address {
+                    // No connection has one that its text leaves out.
+                    address.set_flowinfo(0);
+                }
+                report = report.with_peer(Peer::new(&name, address));
+            }
+            match reply {
+                Some(reply) => report.with_reply(&reply),
+                None => report,
+            }
+        })
+}
+
+fn any_mark() -> impl Strategy<Value = Mark> {
+    prop_oneof![
+        Just(Mark::None),
+        Just(Mark::Sent),
+        any::<u64>().prop_map(|at| Mark::Owed(UnixMs(at))),
+    ]
+}
+
 fn any_life() -> impl Strategy<Value = Life> {
     let at = || any::<u64>().prop_map(UnixMs);
     let notice = prop::sample::select(vec![
@@ -149,14 +187,37 @@ fn any_life() -> impl Strategy<Value = Life> {
         NoticeState::Sent,
         NoticeState::Unwanted,
     ]);
+    let how = prop::sample::select(vec![
+        Handover::Delivered,
+        Handover::Relayed,
+        Handover::PassedOn,
+    ]);
     prop_oneof![
-        (any::<u32>(), at(), ".{0,30}").prop_map(|(attempts, due, last)| Life::Pending {
-            attempts,
-            due,
-            last
+        (
+            any::<u32>(),
+            at(),
+            prop::option::of(any_report()),
+            any_mark()
+        )
+            .prop_map(|(attempts, due, last, delay)| Life::Pending {
+                attempts,
+                due,
+                last,
+                delay,
+            }),
+        (at(), how, any_report(), notice.clone()).prop_map(|(at, how, report, notice)| {
+            Life::Delivered {
+                at,
+                how,
+                report,
+                notice,
+            }
         }),
-        (at(), ".{0,30}").prop_map(|(at, by)| Life::Delivered { at, by }),
-        (at(), ".{0,30}", notice).prop_map(|(at, why, notice)| Life::Failed { at, why, notice }),
+        (at(), any_report(), notice).prop_map(|(at, report, notice)| Life::Failed {
+            at,
+            report,
+            notice
+        }),
         (at(), ".{0,30}").prop_map(|(at, rule)| Life::Discarded { at, rule }),
     ]
 }
@@ -182,12 +243,14 @@ fn any_waiting() -> impl Strategy<Value = Waiting> {
 fn any_state() -> impl Strategy<Value = MessageState> {
     (
         prop::collection::vec(any_life(), 0..6),
+        any_mark(),
         any::<bool>(),
         prop::option::of(any_route()),
         prop::collection::vec(any_waiting(), 0..4),
     )
-        .prop_map(|(lives, held, redirect, waiting)| MessageState {
+        .prop_map(|(lives, expanded, held, redirect, waiting)| MessageState {
             lives,
+            expanded,
             held,
             redirect,
             waiting,
@@ -333,20 +396,23 @@ fn example_state() -> MessageState {
             Life::Pending {
                 attempts: 3,
                 due: UnixMs(1_790_000_100_000),
-                last: "451 4.7.1 later".into(),
+                last: Some("451 4.7.1 later".into()),
+                delay: Mark::None,
             },
             Life::Delivered {
                 at: UnixMs(1_790_000_000_500),
-                by: "maildir".into(),
+                how: Handover::Delivered,
+                report: "maildir".into(),
+                notice: NoticeState::Unwanted,
             },
             Life::Failed {
                 at: UnixMs(1_790_000_000_600),
-                why: "550 5.1.1 nobody".into(),
+                report: "550 5.1.1 nobody".into(),
                 notice: NoticeState::Owed,
             },
             Life::Failed {
                 at: UnixMs(1_790_000_000_600),
-                why: "550 5.1.1 nobody".into(),
+                report: "550 5.1.1 nobody".into(),
                 notice: NoticeState::Sent,
             },
             Life::Discarded {
@@ -354,6 +420,7 @@ fn example_state() -> MessageState {
                 rule: "spamtrap".into(),
             },
         ],
+        expanded: Mark::None,
         held: true,
         redirect: Some(RouteKey("relay.example".into())),
         waiting: vec![
@@ -408,8 +475,8 @@ fn the_state_of_the_first_version_is_readable() {
 
 #[test]
 fn fields_of_a_later_version_are_kept_and_written_back() {
-    // A life with a field 9 and a message with a field 100, of values that mean nothing here.
-    let life = [1, 1, 0, 2, 1, 5, 4, 1, 0, 9, 2, 7, 7];
+    // A life with a field 90 and a message with a field 100, of values that mean nothing here.
+    let life = [1, 1, 0, 2, 1, 5, 4, 1, 0, 90, 2, 7, 7];
     let mut octets = vec![b'S', 1, life.len() as u8];
     octets.extend(life);
     octets.extend([100, 3, 1, 2, 3]);
@@ -419,7 +486,8 @@ fn fields_of_a_later_version_are_kept_and_written_back() {
         [Life::Pending {
             attempts: 0,
             due: UnixMs(5),
-            last: String::new()
+            last: None,
+            delay: Mark::None,
         }]
     );
     assert_eq!(encode_state(&state), octets);

@@ -7,8 +7,8 @@ use postroad_clock::UnixMs;
 use postroad_message::Facts;
 use postroad_queue::state::DELETED_BY_OPERATOR;
 use postroad_queue::{
-    Amendment, ClientTrace, Due, Envelope, Life, MessageState, NoticeState, Outcome, Recipient,
-    RecipientIx, RouteKey,
+    Amendment, ClientTrace, Due, Envelope, Handover, Life, MessageState, NoticeState, Outcome,
+    Recipient, RecipientIx, Report, RouteKey,
 };
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
 use postroad_wire::parameter::BodyType;
@@ -55,18 +55,27 @@ fn due(at: u64, route: &str) -> Option<Due> {
 }
 
 fn deferred(ix: u32, attempt: u32, due: u64) -> (RecipientIx, Outcome) {
-    let why = "451".into();
-    let due = UnixMs(due);
-    (RecipientIx(ix), Outcome::Deferred { attempt, due, why })
+    let outcome = Outcome::Deferred {
+        attempt,
+        due: UnixMs(due),
+        report: "451".into(),
+        notice: NoticeState::Unwanted,
+    };
+    (RecipientIx(ix), outcome)
 }
 
 fn delivered(ix: u32) -> (RecipientIx, Outcome) {
-    (RecipientIx(ix), Outcome::Delivered { by: "lmtp".into() })
+    let outcome = Outcome::Delivered {
+        how: Handover::Delivered,
+        report: "lmtp".into(),
+        notice: NoticeState::Unwanted,
+    };
+    (RecipientIx(ix), outcome)
 }
 
 fn failed(ix: u32, notice: NoticeState) -> (RecipientIx, Outcome) {
-    let why = "550".into();
-    (RecipientIx(ix), Outcome::Failed { why, notice })
+    let report = "550".into();
+    (RecipientIx(ix), Outcome::Failed { report, notice })
 }
 
 #[test]
@@ -181,14 +190,16 @@ fn each_amendment_does_what_it_says() {
 #[test]
 fn a_peer_that_talks_much_is_cut_short() {
     let mut state = MessageState::new(&four());
-    let by = "é".repeat(1_000);
-    state.apply(
-        &[(RecipientIx(0), Outcome::Delivered { by })],
-        UnixMs(2_000),
-    );
+    let outcome = Outcome::Failed {
+        report: Report::plain(&"é".repeat(1_000)).with_reply(&"é".repeat(1_000)),
+        notice: NoticeState::Owed,
+    };
+    state.apply(&[(RecipientIx(0), outcome)], UnixMs(2_000));
+    let Life::Failed { report, .. } = &state.lives[0] else {
+        panic!("{:?}", state.lives[0]);
+    };
     let kept = "é".repeat(512);
-    let at = UnixMs(2_000);
-    assert_eq!(state.lives[0], Life::Delivered { at, by: kept });
+    assert_eq!((report.words(), report.reply()), (&*kept, Some(&*kept)));
 }
 
 /// Something told to a state.
@@ -207,9 +218,25 @@ fn any_outcome() -> impl Strategy<Value = (RecipientIx, Outcome)> {
         NoticeState::Sent,
         NoticeState::Unwanted,
     ]);
+    let how = prop::sample::select(vec![
+        Handover::Delivered,
+        Handover::Relayed,
+        Handover::PassedOn,
+    ]);
     let outcome = prop_oneof![
-        4 => (0u32..6, 0u64..100_000).prop_map(|(attempt, due)| deferred(0, attempt, due).1),
-        1 => Just(delivered(0).1),
+        4 => (0u32..6, 0u64..100_000, notice.clone()).prop_map(|(attempt, due, notice)| {
+            Outcome::Deferred {
+                attempt,
+                due: UnixMs(due),
+                report: "451".into(),
+                notice,
+            }
+        }),
+        1 => (how, notice.clone()).prop_map(|(how, notice)| Outcome::Delivered {
+            how,
+            report: "250".into(),
+            notice,
+        }),
         1 => notice.prop_map(|notice| failed(0, notice).1),
         1 => Just(Outcome::Discarded { rule: "rule".into() }),
     ];
@@ -271,15 +298,21 @@ proptest! {
                     (Life::Pending { .. }, _) => {}
                     // The one thing that changes of a settled recipient is its notice, once.
                     (
-                        Life::Failed { at: a, why: w, notice: NoticeState::Owed },
-                        Life::Failed { at: b, why: v, .. },
+                        Life::Failed { at: a, report: w, notice: NoticeState::Owed },
+                        Life::Failed { at: b, report: v, .. },
+                    )
+                    | (
+                        Life::Delivered { at: a, report: w, notice: NoticeState::Owed, .. },
+                        Life::Delivered { at: b, report: v, .. },
                     ) => prop_assert!(a == b && w == v),
                     (was, is) => prop_assert_eq!(was, is),
                 }
             }
             let owed = state.lives.iter().any(|life| matches!(
                 life,
-                Life::Pending { .. } | Life::Failed { notice: NoticeState::Owed, .. }
+                Life::Pending { .. }
+                    | Life::Failed { notice: NoticeState::Owed, .. }
+                    | Life::Delivered { notice: NoticeState::Owed, .. }
             ));
             prop_assert_eq!(state.is_finished(), !owed);
             // What is owed has a time at which someone comes for it, unless an operator holds it.

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use postroad_clock::UnixMs;
 use postroad_message::Facts;
 use postroad_queue::{
-    ClientTrace, Envelope, Life, NoticeState, Outcome, Recipient, RecipientIx, RouteKey,
+    ClientTrace, Envelope, Handover, Life, NoticeState, Outcome, Recipient, RecipientIx, RouteKey,
 };
 use postroad_reply::{QueueId, TransactionId};
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
@@ -223,17 +223,27 @@ async fn lives(store: &impl QueueStore, id: QueueId) -> Vec<Life> {
 }
 
 fn delivered(ix: u32) -> (RecipientIx, Outcome) {
-    (RecipientIx(ix), Outcome::Delivered { by: "test".into() })
+    let outcome = Outcome::Delivered {
+        how: Handover::Delivered,
+        report: "test".into(),
+        notice: NoticeState::Unwanted,
+    };
+    (RecipientIx(ix), outcome)
 }
 
 fn deferred(ix: u32, attempt: u32, due: UnixMs) -> (RecipientIx, Outcome) {
-    let why = format!("451 attempt {attempt}");
-    (RecipientIx(ix), Outcome::Deferred { attempt, due, why })
+    let outcome = Outcome::Deferred {
+        attempt,
+        due,
+        report: format!("451 attempt {attempt}").into(),
+        notice: NoticeState::Unwanted,
+    };
+    (RecipientIx(ix), outcome)
 }
 
 fn failed(ix: u32, notice: NoticeState) -> (RecipientIx, Outcome) {
-    let why = "550 nobody".into();
-    (RecipientIx(ix), Outcome::Failed { why, notice })
+    let report = "550 nobody".into();
+    (RecipientIx(ix), Outcome::Failed { report, notice })
 }
 
 /// A notice to the sender, due at `now`.

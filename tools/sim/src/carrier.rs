@@ -10,7 +10,9 @@ use postroad_delivery::{Deliverer, NextHop, NextHops, Patience};
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, SimClock};
 use postroad_host::disk::sim::SimDisk;
-use postroad_queue::{Life, NoticeState, Outcome, Recipient, RecipientIx, RetryPlan, RouteKey};
+use postroad_queue::{
+    Handover, Life, NoticeState, Outcome, Recipient, RecipientIx, RetryPlan, RouteKey,
+};
 use postroad_reply::QueueId;
 use postroad_store::{Claim, Lease, Leased, Notice, QueueStore, Settled, Trouble};
 use postroad_wire::address::{Mailbox, ReversePath};
@@ -184,7 +186,8 @@ async fn carry<S: QueueStore>(
             Err(why) => Outcome::Deferred {
                 attempt: attempts + 1,
                 due: now + RETRY,
-                why,
+                report: why.into(),
+                notice: NoticeState::Unwanted,
             },
         };
         outcomes.push((ix, outcome));
@@ -267,7 +270,7 @@ fn attempt(
     let recipient = recipient.ok_or("no such recipient")?;
     if will_fail(&recipient.target) {
         return Ok(Outcome::Failed {
-            why: "closed".to_owned(),
+            report: "closed".into(),
             notice: NoticeState::Owed,
         });
     }
@@ -291,7 +294,9 @@ fn attempt(
         }
     }
     Ok(Outcome::Delivered {
-        by: "maildir".to_owned(),
+        how: Handover::Delivered,
+        report: "maildir".into(),
+        notice: NoticeState::Unwanted,
     })
 }
 

@@ -18,7 +18,9 @@ use postroad_host::disk::real::RealDisk;
 use postroad_host::disk::{Disk, DiskFile, Open};
 use postroad_host::tasks;
 use postroad_message::Facts;
-use postroad_queue::{ClientTrace, Envelope, Outcome, Recipient, RecipientIx};
+use postroad_queue::{
+    ClientTrace, Envelope, Handover, NoticeState, Outcome, Recipient, RecipientIx,
+};
 use postroad_reply::{QueueId, TransactionId};
 use postroad_spool::{Options, Spool};
 use postroad_store::{Claim, Pressure, QueueStore, Staged, Trouble, commit};
@@ -211,8 +213,12 @@ async fn settle_all(spool: &Spool<RealDisk>) {
             return;
         }
         for leased in claimed {
-            let by = "test".to_owned();
-            let outcomes = [(RecipientIx(0), Outcome::Delivered { by })];
+            let outcome = Outcome::Delivered {
+                how: Handover::Delivered,
+                report: "test".into(),
+                notice: NoticeState::Unwanted,
+            };
+            let outcomes = [(RecipientIx(0), outcome)];
             let settled = spool.settle(&leased.lease, &outcomes, None, now).await;
             assert!(settled.unwrap().finished);
         }

@@ -6,9 +6,11 @@ use alloc::vec::Vec;
 use postroad_clock::UnixMs;
 
 use super::field::{FieldReader, FieldWriter, flag, must, number, number32, once, text};
-use super::{NotARecord, Unknown};
+use super::{NotARecord, Unknown, report};
 use crate::envelope::RouteKey;
-use crate::life::{Life, NoticeState};
+use crate::life::{Handover, Life};
+use crate::notice::{Mark, NoticeState};
+use crate::report::Report;
 use crate::state::{Amendment, MessageState, Waiting};
 
 const KIND: u8 = b'S';
@@ -19,6 +21,7 @@ mod tag {
     pub(super) const HELD: u64 = 2;
     pub(super) const REDIRECT: u64 = 3;
     pub(super) const WAITING: u64 = 4;
+    pub(super) const EXPANDED: u64 = 5;
 }
 
 /// Tags within a life.
@@ -28,6 +31,10 @@ mod life_tag {
     pub(super) const WORDS: u64 = 3;
     pub(super) const ATTEMPTS: u64 = 4;
     pub(super) const NOTICE: u64 = 5;
+    /// A report of more than words.
+    pub(super) const REPORT: u64 = 6;
+    pub(super) const HOW: u64 = 7;
+    pub(super) const DELAY: u64 = 8;
 }
 
 /// Tags within a waiting amendment.
@@ -45,6 +52,7 @@ pub(super) fn encode(state: &MessageState) -> Vec<u8> {
             out.unknown(&state.unknown, Some(ix));
         });
     }
+    put_mark(&mut out, tag::EXPANDED, state.expanded);
     out.flag(tag::HELD, state.held);
     if let Some(route) = &state.redirect {
         out.octets(tag::REDIRECT, route.0.as_bytes());
@@ -59,7 +67,7 @@ pub(super) fn encode(state: &MessageState) -> Vec<u8> {
 pub(super) fn decode(octets: &[u8]) -> Result<MessageState, NotARecord> {
     let mut reader = FieldReader::of_kind(octets, KIND)?;
     let (mut lives, mut waiting) = (Vec::new(), Vec::new());
-    let (mut held, mut redirect) = (None, None);
+    let (mut held, mut redirect, mut expanded) = (None, None, None);
     let mut unknown = Unknown::default();
     while let Some((tag, value)) = reader.next()? {
         match tag {
@@ -67,11 +75,13 @@ pub(super) fn decode(octets: &[u8]) -> Result<MessageState, NotARecord> {
             tag::HELD => once(&mut held, flag(value)?)?,
             tag::REDIRECT => once(&mut redirect, route(value)?)?,
             tag::WAITING => waiting.push(take_waiting(value)?),
+            tag::EXPANDED => once(&mut expanded, take_mark(value)?)?,
             _ => unknown.keep(None, tag, value),
         }
     }
     Ok(MessageState {
         lives,
+        expanded: expanded.unwrap_or_default(),
         held: held.unwrap_or(false),
         redirect,
         waiting,
@@ -80,73 +90,177 @@ pub(super) fn decode(octets: &[u8]) -> Result<MessageState, NotARecord> {
 }
 
 fn put_life(out: &mut FieldWriter, life: &Life) {
-    let (choice, at, words) = match life {
-        Life::Pending { due, last, .. } => (0, due, last),
-        Life::Delivered { at, by } => (1, at, by),
-        Life::Failed { at, why, .. } => (2, at, why),
-        Life::Discarded { at, rule } => (3, at, rule),
+    let (choice, at) = match life {
+        Life::Pending { due, .. } => (0, due),
+        Life::Delivered { at, .. } => (1, at),
+        Life::Failed { at, .. } => (2, at),
+        Life::Discarded { at, .. } => (3, at),
     };
     out.number(life_tag::CHOICE, choice);
     out.number(life_tag::AT, at.0);
-    if !words.is_empty() {
-        out.octets(life_tag::WORDS, words.as_bytes());
+    match life {
+        Life::Pending {
+            attempts,
+            last,
+            delay,
+            ..
+        } => {
+            if let Some(last) = last {
+                put_words(out, last, true);
+            }
+            out.number(life_tag::ATTEMPTS, u64::from(*attempts));
+            put_mark(out, life_tag::DELAY, *delay);
+        }
+        Life::Delivered {
+            how,
+            report,
+            notice,
+            ..
+        } => {
+            put_words(out, report, false);
+            if *how != Handover::Delivered {
+                out.number(life_tag::HOW, u64::from(*how == Handover::PassedOn) + 1);
+            }
+            if *notice != NoticeState::Unwanted {
+                put_notice(out, *notice);
+            }
+        }
+        Life::Failed { report, notice, .. } => {
+            put_words(out, report, false);
+            put_notice(out, *notice);
+        }
+        Life::Discarded { rule, .. } => {
+            if !rule.is_empty() {
+                out.octets(life_tag::WORDS, rule.as_bytes());
+            }
+        }
     }
-    if let Life::Pending { attempts, .. } = life {
-        out.number(life_tag::ATTEMPTS, u64::from(*attempts));
+}
+
+/// A report: in the short form where it is words alone, and not at all, unless `even_empty`, where
+/// it says nothing.
+fn put_words(out: &mut FieldWriter, report: &Report, even_empty: bool) {
+    if *report != Report::plain(report.words()) {
+        out.fields(life_tag::REPORT, |out| report::put(out, report));
+    } else if even_empty || !report.words().is_empty() {
+        out.octets(life_tag::WORDS, report.words().as_bytes());
     }
-    if let Life::Failed { notice, .. } = life {
-        let notice = match notice {
-            NoticeState::Owed => 0,
-            NoticeState::Sent => 1,
-            NoticeState::Unwanted => 2,
-        };
-        out.number(life_tag::NOTICE, notice);
+}
+
+fn put_notice(out: &mut FieldWriter, notice: NoticeState) {
+    let notice = match notice {
+        NoticeState::Owed => 0,
+        NoticeState::Sent => 1,
+        NoticeState::Unwanted => 2,
+    };
+    out.number(life_tag::NOTICE, notice);
+}
+
+/// Since when it is owed; no octets if it is sent.
+fn put_mark(out: &mut FieldWriter, tag: u64, mark: Mark) {
+    match mark {
+        Mark::None => {}
+        Mark::Owed(since) => out.number(tag, since.0),
+        Mark::Sent => out.flag(tag, true),
     }
+}
+
+fn take_mark(value: &[u8]) -> Result<Mark, NotARecord> {
+    match value {
+        [] => Ok(Mark::Sent),
+        value => Ok(Mark::Owed(UnixMs(number(value)?))),
+    }
+}
+
+/// The fields of a life read so far.
+#[derive(Default)]
+struct LifeParts {
+    choice: Option<u64>,
+    at: Option<UnixMs>,
+    words: Option<String>,
+    attempts: Option<u32>,
+    notice: Option<NoticeState>,
+    report: Option<Report>,
+    how: Option<Handover>,
+    delay: Option<Mark>,
 }
 
 fn take_life(value: &[u8], ix: usize, unknown: &mut Unknown) -> Result<Life, NotARecord> {
     let mut reader = FieldReader::new(value);
-    let (mut choice, mut at, mut words) = (None, None, None);
-    let (mut attempts, mut notice) = (None, None);
+    let mut parts = LifeParts::default();
     while let Some((tag, value)) = reader.next()? {
         match tag {
-            life_tag::CHOICE => once(&mut choice, number(value)?)?,
-            life_tag::AT => once(&mut at, UnixMs(number(value)?))?,
-            life_tag::WORDS => once(&mut words, text(value)?)?,
-            life_tag::ATTEMPTS => once(&mut attempts, number32(value)?)?,
-            life_tag::NOTICE => once(&mut notice, notice_state(value)?)?,
+            life_tag::CHOICE => once(&mut parts.choice, number(value)?)?,
+            life_tag::AT => once(&mut parts.at, UnixMs(number(value)?))?,
+            life_tag::WORDS => once(&mut parts.words, text(value)?)?,
+            life_tag::ATTEMPTS => once(&mut parts.attempts, number32(value)?)?,
+            life_tag::NOTICE => once(&mut parts.notice, notice_state(value)?)?,
+            life_tag::REPORT => once(&mut parts.report, report::take(value)?)?,
+            life_tag::HOW => once(&mut parts.how, handover(value)?)?,
+            life_tag::DELAY => once(&mut parts.delay, take_mark(value)?)?,
             _ => unknown.keep(Some(ix), tag, value),
         }
     }
-    let at = must(at)?;
-    let words: String = words.unwrap_or_default();
-    let (life, attempts, notice) = match must(choice)? {
-        0 => (
-            Life::Pending {
-                attempts: must(attempts.take())?,
+    parts.finish()
+}
+
+impl LifeParts {
+    fn finish(mut self) -> Result<Life, NotARecord> {
+        let at = must(self.at)?;
+        let life = match must(self.choice)? {
+            0 => Life::Pending {
+                attempts: must(self.attempts.take())?,
                 due: at,
-                last: words,
+                last: self.report()?,
+                delay: self.delay.take().unwrap_or_default(),
             },
-            attempts,
-            notice,
-        ),
-        1 => (Life::Delivered { at, by: words }, attempts, notice),
-        2 => (
-            Life::Failed {
+            1 => Life::Delivered {
                 at,
-                why: words,
-                notice: must(notice.take())?,
+                how: self.how.take().unwrap_or(Handover::Delivered),
+                report: self.report()?.unwrap_or_default(),
+                notice: self.notice.take().unwrap_or(NoticeState::Unwanted),
             },
-            attempts,
-            notice,
-        ),
-        3 => (Life::Discarded { at, rule: words }, attempts, notice),
-        _ => return Err(NotARecord::Newer),
-    };
-    // What belongs to another choice has no business here.
-    match (attempts, notice) {
-        (None, None) => Ok(life),
-        _ => Err(NotARecord::Malformed),
+            2 => Life::Failed {
+                at,
+                report: self.report()?.unwrap_or_default(),
+                notice: must(self.notice.take())?,
+            },
+            3 => Life::Discarded {
+                at,
+                rule: self.words.take().unwrap_or_default(),
+            },
+            _ => return Err(NotARecord::Newer),
+        };
+        // What belongs to another choice has no business here.
+        let rest = (
+            self.attempts,
+            self.notice,
+            self.report,
+            self.how,
+            self.delay,
+        );
+        match rest {
+            (None, None, None, None, None) => Ok(life),
+            _ => Err(NotARecord::Malformed),
+        }
+    }
+
+    /// The report in either form.
+    fn report(&mut self) -> Result<Option<Report>, NotARecord> {
+        match (self.words.take(), self.report.take()) {
+            (Some(_), Some(_)) => Err(NotARecord::Malformed),
+            (Some(words), None) => Ok(Some(Report::plain(&words))),
+            (None, report) => Ok(report),
+        }
+    }
+}
+
+fn handover(value: &[u8]) -> Result<Handover, NotARecord> {
+    match number(value)? {
+        0 => Ok(Handover::Delivered),
+        1 => Ok(Handover::Relayed),
+        2 => Ok(Handover::PassedOn),
+        _ => Err(NotARecord::Newer),
     }
 }
 

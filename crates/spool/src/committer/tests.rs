@@ -11,7 +11,10 @@ use postroad_clock::UnixMs;
 use postroad_host::clock::SimClock;
 use postroad_host::disk::sim::SimDisk;
 use postroad_message::Facts;
-use postroad_queue::{Amendment, ClientTrace, Envelope, Outcome, Recipient, RecipientIx, RouteKey};
+use postroad_queue::{
+    Amendment, ClientTrace, Envelope, Handover, NoticeState, Outcome, Recipient, RecipientIx,
+    RouteKey,
+};
 use postroad_store::{Claim, Leased, QueueStore, Staged};
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
 use postroad_wire::parameter::BodyType;
@@ -115,7 +118,14 @@ fn claims_around(
 #[test]
 fn what_is_being_settled_is_not_claimed() {
     let (spool, mut committer, leased) = with_a_message();
-    let outcome = [(RecipientIx(0), Outcome::Delivered { by: "test".into() })];
+    let outcome = [(
+        RecipientIx(0),
+        Outcome::Delivered {
+            how: Handover::Delivered,
+            report: "test".into(),
+            notice: NoticeState::Unwanted,
+        },
+    )];
     let asked = async {
         let settled = spool.settle(&leased.lease, &outcome, None, LATER).await?;
         assert!(settled.finished);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postroad_host::disk::sim::{Call, Fault, SimDisk, Wrong};
-use postroad_queue::Outcome;
+use postroad_queue::{NoticeState, Outcome};
 use postroad_reply::QueueId;
 use postroad_store::{Pressure, QueueStore, Settled, Trouble};
 
@@ -52,7 +52,8 @@ fn work(node: &mut Node, promised: &mut Promised) {
                 Outcome::Deferred {
                     attempt: 1,
                     due: START + Duration::from_secs(9),
-                    why: "later".into(),
+                    report: "later".into(),
+                    notice: NoticeState::Unwanted,
                 },
             ),
             _ => node.bounce(&leased, &octets(message, 5000)),
@@ -276,7 +277,8 @@ fn a_full_disk_empties_itself() {
             let outcome = Outcome::Deferred {
                 attempt,
                 due,
-                why: "later".into(),
+                report: "later".into(),
+                notice: NoticeState::Unwanted,
             };
             node.settle(leased, outcome).unwrap();
         }

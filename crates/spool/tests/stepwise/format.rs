@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use postroad_host::disk::Disk;
 use postroad_host::disk::sim::SimDisk;
-use postroad_queue::Outcome;
+use postroad_queue::{NoticeState, Outcome};
 use postroad_spool::OpenError;
 
 use crate::node::{Node, START, octets, options, read_file, segments, write_file};
@@ -22,7 +22,8 @@ fn make() -> SimDisk {
     let outcome = Outcome::Deferred {
         attempt: 1,
         due,
-        why: "later".into(),
+        report: "later".into(),
+        notice: NoticeState::Unwanted,
     };
     node.settle(&deferred, outcome).unwrap();
     node.accept(&octets(2, 6000)).unwrap();

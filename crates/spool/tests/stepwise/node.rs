@@ -15,7 +15,9 @@ use postroad_host::clock::SimClock;
 use postroad_host::disk::sim::SimDisk;
 use postroad_host::disk::{Disk, DiskFile, Open};
 use postroad_message::Facts;
-use postroad_queue::{ClientTrace, Envelope, NoticeState, Outcome, Recipient, RecipientIx};
+use postroad_queue::{
+    ClientTrace, Envelope, Handover, NoticeState, Outcome, Recipient, RecipientIx,
+};
 use postroad_reply::QueueId;
 use postroad_spool::{Committer, Housekeeper, OpenError, Opened, Options, Report, Spool};
 use postroad_store::{Claim, Leased, Notice, QueueStore, Settled, Staged, Trouble};
@@ -111,7 +113,14 @@ impl Node {
     }
 
     pub(crate) fn deliver(&mut self, leased: &Leased) -> Result<Settled, Trouble> {
-        self.settle(leased, Outcome::Delivered { by: "test".into() })
+        self.settle(
+            leased,
+            Outcome::Delivered {
+                how: Handover::Delivered,
+                report: "test".into(),
+                notice: NoticeState::Unwanted,
+            },
+        )
     }
 
     /// Fails the recipient and commits the notice for it, in one settle.
@@ -158,7 +167,7 @@ impl Node {
 
 pub(crate) fn failed() -> Outcome {
     Outcome::Failed {
-        why: "no such user".into(),
+        report: "no such user".into(),
         notice: NoticeState::Owed,
     }
 }

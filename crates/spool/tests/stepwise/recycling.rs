@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use postroad_queue::Outcome;
+use postroad_queue::{NoticeState, Outcome};
 use postroad_spool::{Options, Planted};
 
 use crate::node::{Node, START, octets, options, read_file, segments};
@@ -27,7 +27,8 @@ fn segments_are_used_again_and_what_lives_is_copied_forward() {
     let deferred = Outcome::Deferred {
         attempt: 1,
         due: START + Duration::from_secs(5),
-        why: "later".into(),
+        report: "later".into(),
+        notice: NoticeState::Unwanted,
     };
     node.settle(&first, deferred).unwrap();
     churn(&mut node, 400);

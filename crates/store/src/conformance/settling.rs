@@ -1,12 +1,23 @@
 //! How attempts end.
 
-use postroad_queue::{Life, NoticeState};
+use postroad_clock::UnixMs;
+use postroad_queue::{Handover, Life, Mark, NoticeState};
 
 use super::{
     Fixture, all_due, at, claim_ids, claim_one, deferred, delivered, entries, envelope, failed,
     lives, notice, octets, put, read_body,
 };
 use crate::{QueueStore, Settled};
+
+/// What [`delivered`] leaves of a recipient.
+fn was_delivered(at: UnixMs) -> Life {
+    Life::Delivered {
+        at,
+        how: Handover::Delivered,
+        report: "test".into(),
+        notice: NoticeState::Unwanted,
+    }
+}
 
 const GONE: Settled = Settled {
     finished: true,
@@ -53,11 +64,7 @@ pub async fn what_is_settled_stays_settled<F: Fixture>(fixture: F) {
         .unwrap();
     let other = [deferred(0, 1, at(500)), failed(0, NoticeState::Owed)];
     store.settle(lease, &other, None, at(20)).await.unwrap();
-    let by = "test".into();
-    assert_eq!(
-        lives(store, lease.id).await[0],
-        Life::Delivered { at: at(10), by }
-    );
+    assert_eq!(lives(store, lease.id).await[0], was_delivered(at(10)));
 }
 
 /// The others stay as they are, and a place that isn't there is passed over.
@@ -70,14 +77,14 @@ pub async fn part_of_the_recipients_can_be_settled<F: Fixture>(fixture: F) {
     assert_eq!(settled, Ok(QUEUED));
     let id = leased.lease.id;
     store.release(leased.lease).await.unwrap();
-    let (by, last) = ("test".into(), "451 attempt 1".into());
     let expected = [
         leased.lives[0].clone(),
-        Life::Delivered { at: at(10), by },
+        was_delivered(at(10)),
         Life::Pending {
             attempts: 1,
             due: at(700),
-            last,
+            last: Some("451 attempt 1".into()),
+            delay: Mark::None,
         },
     ];
     assert_eq!(lives(store, id).await, expected);

@@ -1,6 +1,6 @@
 //! What can be done to a store, at random.
 
-use postroad_queue::{NoticeState, Outcome, RouteKey};
+use postroad_queue::{Handover, NoticeState, Outcome, RouteKey};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -145,14 +145,19 @@ impl Ended {
     /// What that is, `now` ms after the start.
     pub(super) fn outcome(self, now: u64) -> Outcome {
         match self {
-            Ended::Delivered => Outcome::Delivered { by: "test".into() },
+            Ended::Delivered => Outcome::Delivered {
+                how: Handover::Delivered,
+                report: "test".into(),
+                notice: NoticeState::Unwanted,
+            },
             Ended::Deferred(ms, attempt) => Outcome::Deferred {
                 attempt,
                 due: at(now + ms),
-                why: "451".into(),
+                report: "451".into(),
+                notice: NoticeState::Unwanted,
             },
             Ended::Failed(notice) => Outcome::Failed {
-                why: "550".into(),
+                report: "550".into(),
                 notice,
             },
             Ended::Discarded => Outcome::Discarded {
