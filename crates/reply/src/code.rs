@@ -60,8 +60,11 @@ pub enum Severity {
 /// An enhanced status code, `class.subject.detail` (RFC 3463 2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Enhanced {
+    /// 2, 4 or 5.
     class: u8,
+    /// What it is about: address, mailbox, system, network, protocol, content, security.
     subject: u16,
+    /// Which case of the subject.
     detail: u16,
 }
 
@@ -95,21 +98,6 @@ impl Enhanced {
             Some(code) => code,
             None => panic!("not an enhanced status code"),
         }
-    }
-
-    /// 2, 4 or 5.
-    pub const fn class(self) -> u8 {
-        self.class
-    }
-
-    /// What it is about: address, mailbox, system, network, protocol, content, security.
-    pub const fn subject(self) -> u16 {
-        self.subject
-    }
-
-    /// Which case of the subject.
-    pub const fn detail(self) -> u16 {
-        self.detail
     }
 
     /// Whether it may stand beside `code`: same first digit, and never with 3yz (RFC 2034 4).

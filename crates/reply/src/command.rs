@@ -163,15 +163,6 @@ impl Command {
         reply.map(|r| r.answering(self))
     }
 
-    /// The 500 for a line too long or unreadable, when the verb was known all the same; the row
-    /// of any command where its own has none.
-    pub fn unreadable(self) -> Reply {
-        self.situations()
-            .find(|s| s.speaker == Speaker::Wire && s.name == "Unreadable")
-            .map_or_else(|| table::AnySyntax::Unreadable.into(), Reply::of)
-            .answering(self)
-    }
-
     /// What a code means that a peer sent in answer to this command: the situations of the row,
     /// and of any command, that have it. Where there is none its first digit still counts.
     pub fn meaning(self, code: Code) -> Meaning {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::command::Verb;
 use crate::extension::Extensions;
 
-/// How long a command line may be, in octets with its CRLF (RFC 5321 4.5.3.1.4).
+/// How long a command line may be, in octets with its CRLF; 512 at least (RFC 5321 4.5.3.1.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineLimits {
     /// Any command without a limit of its own.
@@ -20,9 +20,6 @@ pub struct LineLimits {
 }
 
 impl LineLimits {
-    /// The smallest limit a server may have (RFC 5321 4.5.3.1.4).
-    pub const LEAST: usize = 512;
-
     /// The limits where `command` is the limit of a line without parameters and each of
     /// `extensions` adds what its RFC states.
     pub fn new(command: usize, extensions: &Extensions) -> LineLimits {
@@ -124,11 +121,6 @@ impl LineReader {
         self.keep(input);
         input.clear();
         None
-    }
-
-    /// Whether part of a line has been taken.
-    pub fn is_inside_line(&self) -> bool {
-        !matches!(&self.begun, Begun::Kept(octets) if octets.is_empty())
     }
 
     /// Forgets a line begun (RFC 3207 4.2: nothing from before TLS survives).

@@ -6,4 +6,4 @@ mod tests;
 mod write;
 
 pub use read::{PeerReply, ReplyReader, UnreadableReply};
-pub use write::{LINE_OCTETS, ReplyWriter};
+pub use write::ReplyWriter;

@@ -188,10 +188,7 @@ impl fmt::Display for Host {
 /// Wider than a [`Host`]: RFC 5321 4.1.2 allows no underscore and no closing dot, but working
 /// clients send them, and the name decides nothing (RFC 5321 4.1.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeloName {
-    written: String,
-    host: Option<Host>,
-}
+pub struct HeloName(String);
 
 impl HeloName {
     /// Reads the argument of HELO, EHLO or LHLO. A comment after a literal is dropped
@@ -203,11 +200,7 @@ impl HeloName {
             if !(comment.is_empty() || comment.starts_with([' ', '\t'])) {
                 return Err(AddressError::Literal);
             }
-            let literal = AddressLiteral::parse(literal)?;
-            return Ok(HeloName {
-                written: literal.to_string(),
-                host: Some(Host::Literal(literal)),
-            });
+            return AddressLiteral::parse(literal).map(|read| HeloName(read.to_string()));
         }
         let name = text.strip_suffix('.').unwrap_or(text);
         // RFC 6531 3.7.1: only the reply to EHLO lets the client use anything but ASCII.
@@ -215,26 +208,18 @@ impl HeloName {
             return Err(AddressError::Domain);
         }
         check_labels(name, limits, true)?;
-        Ok(HeloName {
-            written: name.into(),
-            host: Domain::parse(name, limits).ok().map(Host::Domain),
-        })
+        Ok(HeloName(name.into()))
     }
 
     /// The name as it was written, without a closing dot; a literal with its brackets.
     pub fn as_str(&self) -> &str {
-        &self.written
-    }
-
-    /// The name as a host; `None` if it has an underscore.
-    pub fn host(&self) -> Option<&Host> {
-        self.host.as_ref()
+        &self.0
     }
 }
 
 impl fmt::Display for HeloName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written)
+        f.write_str(&self.0)
     }
 }
 

@@ -87,11 +87,6 @@ impl ReplyReader {
         None
     }
 
-    /// Whether part of a reply has been taken.
-    pub fn is_inside_reply(&self) -> bool {
-        self.octets > 0
-    }
-
     /// Takes a piece that has an LF at its end or nowhere. Whether that ends the line: an LF
     /// without CR doesn't (RFC 5321 2.3.8).
     fn take(&mut self, piece: &[u8]) -> bool {

@@ -7,7 +7,7 @@ use bytes::BufMut;
 use postroad_reply::{Code, Enhanced, Reply};
 
 /// The longest reply line, with its code and CRLF (RFC 5321 4.5.3.1.5).
-pub const LINE_OCTETS: usize = 512;
+pub(super) const LINE_OCTETS: usize = 512;
 
 /// Who speaks, and how: what a reply needs from the session to become lines.
 #[derive(Debug, Clone, Copy)]
