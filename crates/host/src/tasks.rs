@@ -92,6 +92,11 @@ pub async fn sleep(how_long: Duration) {
     tokio::time::sleep(how_long).await;
 }
 
+/// Lets the other tasks have their turn first.
+pub async fn give_way() {
+    tokio::task::yield_now().await;
+}
+
 /// The time had come before the thing was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedOut;

@@ -100,6 +100,9 @@ impl<S: QueueStore> Connection<S> {
                     break;
                 }
                 done = self.go_on().await;
+                // The runtime lets a task go on that always finds its socket ready, and a piece of
+                // input can be thousands of commands.
+                tasks::give_way().await;
             }
             if let Err(error) = done {
                 // The peer has gone: the session must hear it, so that a message is rolled back

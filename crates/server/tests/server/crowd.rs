@@ -1,12 +1,15 @@
 //! Many at once.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postroad_host::tasks;
+use postroad_store::MemoryStore;
 
-use crate::stand::{Plan, SHARE, run, until};
+use crate::stand::{Plan, SHARE, Stand, run, until};
 
 #[test]
 fn two_hundred_sessions_at_once_each_get_their_messages_in() {
@@ -125,4 +128,38 @@ fn who_holds_all_the_room_and_sends_nothing_keeps_nobody_out() {
         holder.expect("late\r\n.", "250 ").await;
         until("the room is free", || stand.free_budget() == SHARE as usize).await;
     });
+}
+
+#[test]
+fn a_crowd_that_never_pauses_leaves_everybody_else_a_turn() {
+    run(async {
+        let mut plan = Plan::new();
+        plan.session.limits.junk_commands = u32::MAX;
+        let stand = plan.start();
+        // Threads, so that the crowd doesn't take turns with the server.
+        let crowd: Vec<_> = (0..40).map(|_| never_pauses(&stand)).collect();
+        tasks::sleep(Duration::from_secs(1)).await;
+        let began = Instant::now();
+        let mut client = stand.in_data().await;
+        client.expect(".", "250 ").await;
+        let took = began.elapsed();
+        for member in crowd {
+            member.shutdown(Shutdown::Both).unwrap();
+        }
+        assert!(took < Duration::from_secs(4), "{took:?}");
+    });
+}
+
+/// A client that sends commands as fast as it can, and reads the replies.
+fn never_pauses(stand: &Stand<MemoryStore>) -> TcpStream {
+    let stream = TcpStream::connect(stand.address).unwrap();
+    let (mut sends, mut reads) = (stream.try_clone().unwrap(), stream.try_clone().unwrap());
+    let commands = b"NOOP\r\n".repeat(100_000);
+    tasks::thread("sends", move || while sends.write_all(&commands).is_ok() {}).unwrap();
+    tasks::thread("reads", move || {
+        let mut replies = vec![0; 1 << 20];
+        while reads.read(&mut replies).is_ok_and(|read| read > 0) {}
+    })
+    .unwrap();
+    stream
 }
