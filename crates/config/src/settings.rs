@@ -58,7 +58,8 @@ settings! {
         /// Octets of a message as it is sent, without the dots doubled for transparency. It is
         /// told in the answer to EHLO (RFC 1870 3; at least 64 KiB, RFC 5321 4.5.3.1.7).
         message_size: Size = is(Size::mib(50)), within(Size::kib(64), Size::gib(4)), NextConnection;
-        /// Recipients of one message (at least 100, RFC 5321 4.5.3.1.8). One more gets 452.
+        /// Recipients of one message (at least 100, RFC 5321 4.5.3.1.8). One more gets 452; a client that is
+        /// told to wait more often than that in one transaction makes errors.
         recipients: u32 = is(1000u32), within(100, 50_000), NextConnection;
         /// Octets of a command line with its CRLF, before what the offered extensions add to it
         /// (at least 512, RFC 5321 4.5.3.1.4).
@@ -76,7 +77,8 @@ settings! {
         /// after them comes 421.
         errors: u32 = is(20u32), within(1, 1_000_000), NextConnection;
         /// Commands of one connection that bring no message forward (NOOP, RSET, VRFY, EXPN, HELP,
-        /// repeated EHLO and BDAT out of place), counted from the last accepted message; after them comes 421.
+        /// repeated EHLO, BDAT out of place or of no octets), counted from the last accepted message; after
+        /// them comes 421.
         junk_commands: u32 = is(100u32), within(1, 1_000_000), NextConnection;
         /// Recipients of one connection refused for good; after them comes 421.
         refused_recipients: u32 = is(100u32), within(1, 1_000_000), NextConnection;

@@ -83,7 +83,13 @@ impl Commands {
                 chunking.message.spoil(Flaw::TooBig, desk);
                 after_failure(hello, line).skip(line, BdatGate::TooBig, desk)
             }
-            Transaction::Chunking(chunking) => State::Chunk(Chunk::new(hello, chunking, line)),
+            Transaction::Chunking(chunking) => {
+                // The end of the session is seen after this step, and abandons the transaction.
+                if line.size == 0 && !line.last {
+                    desk.is_too_much_junk(Row::Bdat);
+                }
+                State::Chunk(Chunk::new(hello, chunking, line))
+            }
             // The table lets BDAT through only in the two above.
             Transaction::None | Transaction::ChunkFailed => {
                 Commands { hello, transaction }.skip(line, BdatGate::BadSequence, desk)

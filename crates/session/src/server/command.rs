@@ -83,7 +83,11 @@ impl Commands {
         }
         if let Some(reply) = row.gate(self.phase()) {
             if reply == Reply::from(DataGate::NoValidRecipients) {
-                // No fault of the client's: it pipelined DATA (RFC 2920 3.1).
+                // No fault of the client's: it pipelined DATA (RFC 2920 3.1). Another DATA is
+                // out of sequence.
+                if let Transaction::Open(open) = &mut self.transaction {
+                    open.tried = false;
+                }
                 desk.say(reply);
                 return State::Commands(self);
             }

@@ -156,7 +156,7 @@ impl Open {
         match place {
             Place::Asked => {}
             Place::Error(reply) => desk.refuse(Row::Rcpt, reply),
-            Place::TooMany => desk.say(RcptGate::TooManyRecipients),
+            Place::TooMany => self.put_off(RcptGate::TooManyRecipients.into(), desk),
             Place::Answered(answer) => {
                 let severity = answer.said().situation().code.severity();
                 self.count(severity, answer.into(), desk);
@@ -174,7 +174,17 @@ impl Open {
                     return desk.end(Row::Rcpt, Closing::LimitPassed);
                 }
             }
-            Severity::Intermediate | Severity::Transient => {}
+            Severity::Intermediate | Severity::Transient => return self.put_off(reply, desk),
+        }
+        desk.say(reply);
+    }
+
+    /// Refuses a recipient for now. A client that pipelines may send as many beyond the limit as
+    /// the limit is, and keeps those that were accepted; what comes after them is an error.
+    fn put_off(&mut self, reply: Reply, desk: &mut Desk) {
+        self.put_off += 1;
+        if self.put_off > desk.settings.limits.recipients {
+            return desk.refuse(Row::Rcpt, reply);
         }
         desk.say(reply);
     }

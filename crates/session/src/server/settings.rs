@@ -67,8 +67,8 @@ pub struct Limits {
     pub transactions: u32,
     /// Commands refused as unreadable, unknown, out of sequence or malformed: 421 beyond.
     pub errors: u32,
-    /// Commands that get no mail on its way (RSET, NOOP, VRFY, EXPN, HELP and repeated greetings)
-    /// since the last accepted message: 421 beyond.
+    /// Commands that get no mail on its way (RSET, NOOP, VRFY, EXPN, HELP, repeated greetings, chunks
+    /// that are refused or empty) since the last accepted message: 421 beyond.
     pub junk_commands: u32,
     /// Recipients refused for good in one session: 421 beyond.
     pub refused_recipients: u32,

@@ -76,10 +76,12 @@ pub(super) struct Open {
     pub(super) id: TransactionId,
     /// MAIL had SMTPUTF8 (RFC 6531 3.4).
     pub(super) smtputf8: bool,
-    /// Whether a RCPT was answered, be it for how it is written.
+    /// Whether a RCPT was answered since MAIL or the last DATA, be it for how it is written.
     pub(super) tried: bool,
     /// RCPTs that were accepted.
     pub(super) accepted: u32,
+    /// RCPTs that were refused for now.
+    pub(super) put_off: u32,
 }
 
 /// A message that comes in chunks.

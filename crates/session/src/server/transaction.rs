@@ -34,6 +34,7 @@ impl Commands {
             smtputf8: parameters.smtputf8,
             tried: false,
             accepted: 0,
+            put_off: 0,
         };
         desk.ask(|ticket| Event::Mail {
             ticket,

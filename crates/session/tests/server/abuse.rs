@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
-use postroad_reply::Closing;
+use postroad_reply::{Closing, RcptReply};
 use postroad_session::server::{Closed, Event, ServerSession, SessionId, Want};
 
 use crate::driver::{Driver, settings};
@@ -149,6 +149,31 @@ fn commands_that_get_no_mail_on_its_way_are_borne_up_to_their_limit() {
         500,
         "a reset beside each message is no junk"
     );
+}
+
+#[test]
+fn nothing_can_be_repeated_for_ever() {
+    let begun = "EHLO c.example\r\nMAIL FROM:<>\r\n";
+    for (before, repeated, most) in [
+        ("RCPT TO:<b@mx.example>\r\nBDAT 1\r\nx", "BDAT 0\r\n", 101),
+        ("RCPT TO:<refused@mx.example>\r\n", "DATA\r\n", 22),
+        ("", "RCPT TO:<b@mx.example>\r\n", 1000 + 1000 + 21),
+        ("", "RCPT TO:<later@mx.example>\r\n", 1000 + 21),
+    ] {
+        let mut driver = Driver::connected(settings());
+        driver.say(begun);
+        driver.say(before);
+        driver.rcpt = |path| match path {
+            "later@mx.example" => RcptReply::MailboxBusy,
+            _ => RcptReply::Accepted,
+        };
+        let reply = driver.say(repeated.repeat(10_000));
+        assert!(driver.is_closed(), "{repeated}");
+        let last = reply.lines().last().unwrap();
+        assert!(last.starts_with("421 4."), "{repeated}: {last}");
+        assert_eq!(reply.lines().count(), most, "{repeated}");
+        assert!(driver.log.accepted.is_empty(), "{repeated}");
+    }
 }
 
 #[test]
