@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use postroad_clock::Mono;
 use postroad_delivery::maildir::{Attempt, Begun, DeliveryName, Maildirs};
 use postroad_delivery::{Deliverer, NextHop, NextHops, Patience};
 use postroad_host::chance::Chance;
@@ -97,6 +98,10 @@ impl NextHops for Here {
     fn next_hop(&self, target: &Mailbox, _: Option<&RouteKey>) -> NextHop {
         NextHop::Maildir(target.clone())
     }
+
+    fn delivered(&self, _: &Mailbox) {}
+
+    fn failed(&self, _: &Mailbox, _: Mono) {}
 }
 
 /// Whether all there is to do for a message is to deliver it.
