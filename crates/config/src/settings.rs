@@ -91,6 +91,12 @@ settings! {
         /// Octets of message data that all sessions together may hold in memory. A client whose
         /// data finds no room waits before it may send any, or its data goes to a file.
         body_memory: Size = is(Size::mib(64)), within(Size::mib(1), Size::gib(1024)), Live;
+        /// Octets that the envelopes of all open transactions together may take in memory. Each
+        /// transaction counts as 512 and each of its mailboxes too (768 where it has to be made),
+        /// with their addresses and parameters on top: a hundred recipients (RFC 5321 4.5.3.1.8)
+        /// with ordinary addresses take about 60 KiB. A MAIL or RCPT that finds no room gets 452,
+        /// or 455 where only its parameters find none.
+        envelope_memory: Size = is(Size::mib(64)), within(Size::kib(1), Size::gib(1024)), Live;
         /// Octets of message data that a connection may go on sending after its message was
         /// refused. They are read and dropped; after them comes 421.
         refused_data: Size = is(Size::mib(200)), within(Size::kib(64), Size::gib(4)), NextConnection;

@@ -61,6 +61,7 @@ fn a_file_is_read() {
         connections = 20
         message_size = "10 MiB"
         body_memory = 0x100_0000
+        envelope_memory = "8 MiB"
         [timeouts]
         command = "1h 30m"
         drain = "0s"
@@ -87,6 +88,7 @@ fn a_file_is_read() {
     );
     assert_eq!(config.limits.message_size, Size::mib(10));
     assert_eq!(config.limits.body_memory, Size::mib(16));
+    assert_eq!(config.limits.envelope_memory, Size::mib(8));
     assert_eq!(config.timeouts.command, Duration::from_secs(5400));
     assert_eq!(config.timeouts.drain, Duration::ZERO);
     assert_eq!(config.smtp.bare_line_ends, BareLineEnds::Normalise);

@@ -5,7 +5,7 @@ use std::process;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use postroad_config::Config;
+use postroad_config::{Config, Size};
 use postroad_delivery::{Deliverer, InFlight, Maildirs, Runner};
 use postroad_directory::{Directory, Mailboxes};
 use postroad_host::chance::Chance;
@@ -72,7 +72,6 @@ impl Node {
 
         let session = wiring::session(config);
         let limits = wiring::server(config);
-        let body_budget = usize::try_from(config.limits.body_memory.0).unwrap_or(usize::MAX);
         let services = Arc::new(Services {
             store,
             fresh,
@@ -82,7 +81,8 @@ impl Node {
             session: Arc::new(session),
             limits,
             clock,
-            body_budget: Arc::new(Semaphore::new(body_budget.min(Semaphore::MAX_PERMITS))),
+            body_budget: Arc::new(budget(config.limits.body_memory)),
+            envelope_budget: Arc::new(budget(config.limits.envelope_memory)),
         });
         let reports = tasks::spawn(reports::watch(spool));
         Ok(Node {
@@ -207,6 +207,12 @@ fn spool_thread(
 async fn told_of_its_end(ended: Arc<Notify>, work: impl Future<Output = ()>) {
     let _ended = TellsItsEnd(ended);
     work.await;
+}
+
+/// So much memory to take from, in octets.
+fn budget(size: Size) -> Semaphore {
+    let octets = usize::try_from(size.0).unwrap_or(usize::MAX);
+    Semaphore::new(octets.min(Semaphore::MAX_PERMITS))
 }
 
 /// Tells when it is dropped, a panic included.

@@ -24,6 +24,7 @@ use crate::Services;
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
 use crate::lookup::Names;
+use crate::memory::Cost;
 use crate::record::{Message, Record};
 use crate::transaction::{Client, Transaction};
 
@@ -182,11 +183,22 @@ impl<S: QueueStore> Conversation<S> {
         reverse_path: ReversePath,
         parameters: MailParameters,
     ) -> Verdict {
-        let verdict = rule::store(self.services.store.pressure());
-        if verdict == Verdict::Accept {
-            self.transaction = Some(Transaction::new(id, reverse_path, parameters));
+        match rule::store(self.services.store.pressure()) {
+            Verdict::Accept => {}
+            refused => return refused,
         }
-        verdict
+        let budget = &self.services.envelope_budget;
+        match Cost::of_sender(&reverse_path, &parameters).take(budget) {
+            Ok(memory) => {
+                let open = Transaction::new(id, reverse_path, parameters, memory);
+                self.transaction = Some(open);
+                Verdict::Accept
+            }
+            Err(refused) => {
+                self.record.cause("there is no memory for the envelope");
+                refused
+            }
+        }
     }
 
     fn recipient(&mut self, asked: session::Recipient, session: &mut ServerSession) {
@@ -229,13 +241,24 @@ impl<S: QueueStore> Conversation<S> {
             Verdict::Accept => {}
             refused => return refused,
         }
+        let targets = transaction.without_known(targets);
+        if targets.is_empty() {
+            // The RCPT that named them first keeps the places of those that don't exist yet.
+            return Verdict::Accept;
+        }
         if !transaction.has_room(targets.len()) {
             let note = "Too many mailboxes for one transaction, send to this one in another";
             return Verdict::Temporary(Reason::StoreFull, Some(Text::new(note)));
         }
-        transaction.add(&origin, targets, &asked.parameters);
-        transaction.reservations.push(reservation);
-        Verdict::Accept
+        let places = reservation.names();
+        let cost = Cost::of_recipient(&origin, &targets, places, &asked.parameters);
+        match cost.take(&services.envelope_budget) {
+            Ok(memory) => {
+                transaction.add(&origin, targets, &asked.parameters, reservation, memory);
+                Verdict::Accept
+            }
+            Err(refused) => refused,
+        }
     }
 
     /// Makes a place for the message's octets, before the client is told to send them.

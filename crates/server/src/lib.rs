@@ -5,6 +5,7 @@
 //! * `connection` moves octets between a socket and its session;
 //! * `conversation` answers the session's questions;
 //! * `transaction` is what it knows of the open transaction, `intake` the message that comes in;
+//! * `memory` is what the envelope of a transaction takes of the memory;
 //! * `lookup` is VRFY and EXPN;
 //! * `record` tells the log.
 
@@ -14,6 +15,7 @@ mod conversation;
 mod intake;
 mod listen;
 mod lookup;
+mod memory;
 mod record;
 mod transaction;
 
@@ -53,6 +55,9 @@ pub struct Services<S> {
     /// Room in memory for message data that isn't on disk yet, in octets. A client that would
     /// begin a message waits for room before it is told to go on, and never after.
     pub body_budget: Arc<Semaphore>,
+    /// Room in memory for the envelopes of open transactions, in octets. A MAIL or RCPT that finds
+    /// none is refused for now.
+    pub envelope_budget: Arc<Semaphore>,
 }
 
 /// What one client may take.

@@ -11,6 +11,7 @@ use postroad_reply::{Receipt, TransactionId};
 use postroad_store::{Leased, QueueStore, Trouble};
 use postroad_wire::address::{Domain, Mailbox, ReversePath};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::intake::{Complete, Intake};
 use crate::record::Message;
@@ -37,7 +38,9 @@ pub(crate) struct Transaction<S: QueueStore> {
     parameters: MailParameters,
     recipients: Vec<Recipient>,
     /// Places for mailboxes that don't exist yet, free again when this is dropped.
-    pub(crate) reservations: Vec<Reservation>,
+    reservations: Vec<Reservation>,
+    /// Its share of the memory for envelopes, free again when this is dropped.
+    memory: OwnedSemaphorePermit,
     /// The message, once it has begun to come in.
     pub(crate) intake: Option<Intake<S>>,
 }
@@ -48,6 +51,8 @@ pub(crate) struct Pending<S: QueueStore> {
     transaction: TransactionId,
     complete: Complete<S>,
     reservations: Vec<Reservation>,
+    /// Held until the message is in the queue.
+    _memory: OwnedSemaphorePermit,
 }
 
 impl Client {
@@ -70,6 +75,7 @@ impl<S: QueueStore> Transaction<S> {
         id: TransactionId,
         reverse_path: ReversePath,
         parameters: MailParameters,
+        memory: OwnedSemaphorePermit,
     ) -> Transaction<S> {
         let (recipients, reservations) = Default::default();
         Transaction {
@@ -78,6 +84,7 @@ impl<S: QueueStore> Transaction<S> {
             parameters,
             recipients,
             reservations,
+            memory,
             intake: None,
         }
     }
@@ -96,28 +103,36 @@ impl<S: QueueStore> Transaction<S> {
         self.recipients.len() + more <= MOST_TARGETS
     }
 
-    /// Adds the targets of an accepted RCPT. A mailbox that is a target already stays the target of
-    /// the RCPT that named it first, so that nobody gets a message twice.
+    /// Leaves those that aren't its targets yet. A mailbox that is one stays the target of the RCPT
+    /// that named it first, so that nobody gets a message twice.
+    pub(crate) fn without_known(&self, mut targets: Vec<Mailbox>) -> Vec<Mailbox> {
+        let is_known =
+            |target: &Mailbox| self.recipients.iter().any(|known| known.target == *target);
+        targets.retain(|target| !is_known(target));
+        targets
+    }
+
+    /// Adds what an accepted RCPT brings that isn't there yet, with the places it keeps and the
+    /// memory it takes.
     pub(crate) fn add(
         &mut self,
         origin: &Mailbox,
         targets: Vec<Mailbox>,
         parameters: &RcptParameters,
+        reservation: Reservation,
+        memory: OwnedSemaphorePermit,
     ) {
-        for target in targets {
-            if self
-                .recipients
-                .iter()
-                .all(|recipient| recipient.target != target)
-            {
-                self.recipients.push(Recipient {
-                    target,
-                    origin: origin.clone(),
-                    original: parameters.original.clone(),
-                    notify: parameters.notify,
-                });
-            }
+        self.recipients
+            .extend(targets.into_iter().map(|target| Recipient {
+                target,
+                origin: origin.clone(),
+                original: parameters.original.clone(),
+                notify: parameters.notify,
+            }));
+        if !reservation.names().is_empty() {
+            self.reservations.push(reservation);
         }
+        self.memory.merge(memory);
     }
 
     /// The message is there to its end: its envelope, and what remains to be done.
@@ -178,6 +193,7 @@ impl<S: QueueStore> Transaction<S> {
             transaction: self.id,
             complete,
             reservations: self.reservations,
+            _memory: self.memory,
         };
         Ok((pending, envelope))
     }

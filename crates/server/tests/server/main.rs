@@ -5,6 +5,7 @@
 mod client;
 mod crowd;
 mod drain;
+mod envelopes;
 mod events;
 mod faulty;
 mod gone;

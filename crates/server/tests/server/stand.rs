@@ -89,6 +89,8 @@ pub(crate) struct Plan<S> {
     pub(crate) mailboxes: Mailboxes,
     /// In octets.
     pub(crate) body_budget: usize,
+    /// In octets.
+    pub(crate) envelope_budget: usize,
     /// How many fresh leases wait.
     pub(crate) fresh: usize,
 }
@@ -119,6 +121,7 @@ impl<S: QueueStore + Clone> Plan<S> {
             directory: directory(),
             mailboxes: Mailboxes::new(2, []),
             body_budget: 1000 * SHARE as usize,
+            envelope_budget: 64 << 20,
             fresh: 1000,
         }
     }
@@ -138,6 +141,7 @@ impl<S: QueueStore + Clone> Plan<S> {
             limits: self.limits,
             clock: Arc::new(RealClock),
             body_budget: Arc::new(Semaphore::new(self.body_budget)),
+            envelope_budget: Arc::new(Semaphore::new(self.envelope_budget)),
         };
         // On all of loopback, so that clients may come from other addresses of it.
         let listener = Listener::bind((Ipv4Addr::UNSPECIFIED, 0).into(), 1024).unwrap();
@@ -219,6 +223,11 @@ impl<S: QueueStore> Stand<S> {
     /// How much of the budget for message data is free.
     pub(crate) fn free_budget(&self) -> usize {
         self.services.body_budget.available_permits()
+    }
+
+    /// How much of the budget for envelopes is free.
+    pub(crate) fn free_for_envelopes(&self) -> usize {
+        self.services.envelope_budget.available_permits()
     }
 
     /// A client is served, whatever others have done.
