@@ -10,7 +10,7 @@ use postroad_reply::QueueId;
 
 use crate::checkpoint::{self, Checkpoint, NoCheckpoint};
 use crate::damage::{self, Report, What};
-use crate::frame::{BodyPlace, Kind};
+use crate::frame::{BodyPlace, FRAME_HEADER, Kind};
 use crate::index::{Held, Index, Place};
 use crate::open::OpenError;
 use crate::options::Options;
@@ -288,17 +288,10 @@ impl<D: Disk> Replay<'_, D> {
             .unwrap_or(opened.len)
             .clamp(start, opened.len.max(start));
         let epoch = opened.segment.epoch;
-        if sealed_at.is_none() {
-            // Durability: after the end of the process alone, what is read may be in the page cache
-            // only. Before a `merged` or `done` frame is acted on (a segment is used again, a body file
-            // removed) it must be on disk. What has a successor was synced before that was begun.
-            opened.segment.file.sync_data()?;
-        }
         // A segment is at most 2 GiB.
         let mut octets = vec![0; (limit - start) as usize];
         read_all(&opened.segment.file, &mut octets, start)?;
         let found = scan(&octets, start, epoch);
-        drop(octets);
         let last = found.iter().rev().find_map(|found| match found {
             Found::Frame(frame) => Some((
                 frame.at + u64::from(frame.len),
@@ -307,6 +300,10 @@ impl<D: Disk> Replay<'_, D> {
             )),
             Found::Gap(_) => None,
         });
+        if sealed_at.is_none() {
+            self.write_last_batch_again(number, &octets, start, last)?;
+        }
+        drop(octets);
         if let Some(sealed_at) = sealed_at
             && let Some(lost) = missing_end(&found, start, sealed_at)
         {
@@ -335,6 +332,44 @@ impl<D: Disk> Replay<'_, D> {
             self.empty.push(number);
         }
         Ok(())
+    }
+
+    /// Makes durable what was found in a segment without a successor. `octets` are what was read
+    /// from `start` on; `last` is the end, the batch and that batch's start of the last frame.
+    ///
+    /// After the end of the process alone, what is read may be in the page cache only, and before a
+    /// `merged` or `done` frame is acted on (a segment is used again, a body file removed) it must be
+    /// on disk. A sync by itself doesn't say so: if one failed in the former run, or the
+    /// kernel's own writing did, the pages are marked clean, and another sync succeeds and
+    /// means nothing. So the batch is written once more, as it was read: its pages are dirty
+    /// again, and the sync speaks of them.
+    ///
+    /// The last batch of such a segment is all that can be in doubt. A batch is written only after
+    /// the one before it was synced, or made zeros again and synced. And where a segment has a
+    /// successor, what lies before the end that the successor names had been synced before that
+    /// was begun: by `roll` and `void`, for `Current::end` goes forward only with a sync that succeeded;
+    /// by a start, for it begins one after this. What a failed sync left behind that end
+    /// isn't read.
+    fn write_last_batch_again(
+        &self,
+        number: SegmentNo,
+        octets: &[u8],
+        start: u64,
+        last: Option<(u64, u64, u64)>,
+    ) -> io::Result<()> {
+        let path = segment::log_path(&self.options.segments_folder(), number);
+        let file = self.disk.open(&path, Open::ReadWrite)?;
+        if let Some((end, _, batch_start)) = last {
+            // With the empty header that follows a batch. All of this lies within `octets`, but
+            // for what a frame says of its batch.
+            let to = octets.len().min((end - start) as usize + FRAME_HEADER);
+            let from = (batch_start.max(start) - start) as usize;
+            let batch = &octets[from.min(to)..to];
+            file.write_all_at(batch, start + from.min(to) as u64)?;
+        }
+        // Durability: of what was just written, and of zeros that the former run wrote over a
+        // batch that failed.
+        file.sync_data()
     }
 
     fn apply(&mut self, segment: SegmentNo, frame: Frame) {

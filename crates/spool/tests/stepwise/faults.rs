@@ -323,3 +323,115 @@ fn a_segment_that_could_not_be_begun_cuts_nothing() {
         }
     }
 }
+
+/// A sync fails, its octets can't be made zeros, no segment can be begun, and the process ends. What
+/// the next start finds of that batch may be in the page cache alone, where no sync minds it any
+/// more. What that start gives out must be on the disk all the same.
+#[test]
+fn what_a_start_has_found_outlives_the_power() {
+    let mut found = 0;
+    for seed in 0..40 {
+        let disk = SimDisk::new(seed);
+        let mut node = Node::open(disk.clone(), 1, options()).unwrap();
+        let kept = node.accept(&octets(1, 700)).unwrap().lease.id;
+        disk.inject(Fault {
+            on: Some(Call::Sync),
+            nth: 1,
+            times: 1,
+            wrong: Wrong::Io,
+        });
+        disk.inject(Fault {
+            on: Some(Call::Write),
+            nth: 2,
+            times: u64::MAX,
+            wrong: Wrong::Io,
+        });
+        assert!(matches!(
+            node.accept(&octets(2, 700)),
+            Err(Trouble::Failed(_))
+        ));
+        assert_eq!(node.spool.pressure(), Pressure::ReadOnly);
+        drop(node);
+        disk.process_ends();
+        let mut node = Node::open(disk.clone(), 2, options()).unwrap();
+        let given_out = node.contents();
+        assert_eq!(given_out.get(&kept), Some(&octets(1, 700)), "seed {seed}");
+        found += given_out.len() - 1;
+        drop(node);
+        let mut node = Node::open(disk.crash(seed), 3, options()).unwrap();
+        assert_eq!(node.contents(), given_out, "seed {seed}");
+        assert_eq!(node.reports.len(), 0, "seed {seed}: {:?}", node.reports);
+    }
+    assert!(found > 5, "the start found the batch {found} times only");
+}
+
+/// The same while copying forward: the start finds copies, and uses the segments that they were
+/// made from again.
+#[test]
+fn no_segment_is_used_again_for_a_copy_that_is_not_on_the_disk() {
+    let calls = {
+        let mut node = Node::new(options());
+        let before = node.disk.changes();
+        churn(&mut node, &mut Promised::default());
+        node.disk.changes() - before
+    };
+    for nth in 1..calls {
+        let disk = SimDisk::new(nth);
+        let mut node = Node::open(disk.clone(), 1, options()).unwrap();
+        disk.inject(Fault {
+            on: None,
+            nth,
+            times: u64::MAX,
+            wrong: Wrong::Io,
+        });
+        let mut promised = Promised::default();
+        churn(&mut node, &mut promised);
+        drop(node);
+        disk.process_ends();
+        let mut node = Node::open(disk.clone(), 2, options()).unwrap();
+        // What is empty now leaves the log.
+        node.step();
+        drop(node);
+        let mut node = Node::open(disk.crash(nth), 3, options()).unwrap();
+        let contents = node.contents();
+        for (id, body) in &promised.there {
+            assert!(contents.get(id) == Some(body), "call {nth}: {id} is lost");
+        }
+        for id in &promised.gone {
+            assert!(!contents.contains_key(id), "call {nth}: {id} came back");
+        }
+    }
+}
+
+/// No segment can be begun to say where the log ends, so the octets themselves are taken back before
+/// anybody hears that the message was refused.
+#[test]
+fn what_was_refused_is_gone_where_its_octets_can_be_taken_back() {
+    for seed in 0..40 {
+        let disk = SimDisk::new(seed);
+        let mut node = Node::open(disk.clone(), 1, options()).unwrap();
+        let kept = node.accept(&octets(1, 700)).unwrap().lease.id;
+        disk.inject(Fault {
+            on: Some(Call::Sync),
+            nth: 1,
+            times: 1,
+            wrong: Wrong::Io,
+        });
+        disk.inject(Fault {
+            on: Some(Call::Rename),
+            nth: 1,
+            times: u64::MAX,
+            wrong: Wrong::Io,
+        });
+        assert!(matches!(
+            node.accept(&octets(2, 700)),
+            Err(Trouble::Failed(_))
+        ));
+        assert_eq!(node.spool.pressure(), Pressure::ReadOnly);
+        drop(node);
+        let mut node = Node::open(disk.crash(seed), 2, options()).unwrap();
+        let contents = node.contents();
+        assert_eq!(contents.len(), 1, "seed {seed}");
+        assert!(contents.contains_key(&kept), "seed {seed}");
+    }
+}
