@@ -283,12 +283,10 @@ impl<D: Disk> Committer<D> {
         };
         let path = segment::log_path(&self.shared.segments_folder(), current.segment.number);
         self.report_disk(&path, error);
-        // So that the process's own end is not enough to bring the frames back, should the next
-        // segment fail too. What comes of it doesn't matter, so neither does an error.
-        let _ = current
-            .segment
-            .file
-            .write_all_at(&vec![0; written], current.end);
+        // Should the next segment fail too, this alone keeps the frames from coming back: the zeros are
+        // dirty pages of their own, so the sync speaks of them though the last one failed. If it can't
+        // be done, the header of the next segment still does it.
+        let _ = undo(&current, written);
         self.sealed = Some((current.segment.number, current.end));
         if self.begin_segment(Purpose::Upkeep).is_err()
             && self.begin_segment(Purpose::Upkeep).is_err()
@@ -343,7 +341,7 @@ impl<D: Disk> Drop for Committer<D> {
     }
 }
 
-/// Takes a short write back: the octets are zeros again, durably, so no start finds the frames.
+/// Takes a write back: the octets are zeros again, durably, so no start finds the frames.
 /// False if that can't be said for sure.
 fn undo<F: DiskFile>(current: &Current<F>, attempted: usize) -> bool {
     let zeros = vec![0; attempted];
