@@ -11,4 +11,5 @@ pub mod data;
 pub mod extension;
 pub mod line;
 pub mod parameter;
+pub mod peer;
 pub mod reply;

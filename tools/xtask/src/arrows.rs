@@ -72,6 +72,7 @@ pub(crate) const ROWS: &[Row] = &[
             "clock",
             "reply",
             "wire",
+            "session",
             "message",
             "queue",
             "store",

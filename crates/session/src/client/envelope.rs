@@ -1,11 +1,13 @@
 //! MAIL, RCPT and DATA, one by one or pipelined.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use postroad_clock::Mono;
 use postroad_wire::command::Command;
 use postroad_wire::extension::{Extensions, Size};
 use postroad_wire::parameter::{BodyType, MailParameters, RcptParameters};
+use postroad_wire::peer::Protocol;
 
 use super::event::{Finish, Outgoing, Unsupported};
 use super::{Awaited, ClientSession, Stage};
@@ -15,8 +17,8 @@ use super::{Awaited, ClientSession, Stage};
 pub(super) struct Envelope {
     /// What has not been sent yet.
     pub(super) unsent: VecDeque<(Command, Awaited)>,
-    /// How many recipients were accepted.
-    pub(super) accepted: usize,
+    /// The places of the recipients that were accepted.
+    pub(super) accepted: Vec<usize>,
     /// Why the message can't be sent, where that is known.
     pub(super) failed: Option<Finish>,
 }
@@ -61,7 +63,7 @@ impl ClientSession {
         }
         self.stage = Stage::Envelope(Envelope {
             unsent,
-            accepted: 0,
+            accepted: Vec::new(),
             failed: None,
         });
         self.send_envelope(now);
@@ -69,10 +71,16 @@ impl ClientSession {
     }
 
     /// Sends what may be sent now: all of it where commands are pipelined (RFC 2920 3.1), else the
-    /// next when the one before it was answered.
+    /// next when the one before it was answered. LMTP's DATA waits for the recipients, so that it is
+    /// only said where somebody was accepted: then it is clear how many replies the end of data gets.
     pub(super) fn send_envelope(&mut self, now: Mono) {
         while let Stage::Envelope(envelope) = &mut self.stage {
             if !self.offered.pipelining && !self.awaited.is_empty() {
+                return;
+            }
+            let waits = self.protocol == Protocol::Lmtp
+                && matches!(envelope.unsent.front(), Some((_, Awaited::Data)));
+            if waits && !self.awaited.is_empty() {
                 return;
             }
             let Some((command, awaited)) = envelope.unsent.pop_front() else {

@@ -49,6 +49,13 @@ pub enum Event {
         /// The server's words.
         reply: PeerReply,
     },
+    /// LMTP: what the server says of the message for one accepted recipient (RFC 2033 4.2).
+    Delivery {
+        /// Its place in [`Outgoing::recipients`].
+        index: usize,
+        /// The server's words.
+        reply: PeerReply,
+    },
     /// The message is wanted: see [`wants_body`](super::ClientSession::wants_body).
     WantsBody,
     /// What became of the message. Recipients of which nothing was told were not answered for.
@@ -62,7 +69,10 @@ pub enum Event {
 pub enum Finish {
     /// The server's reply to the whole of it, for all accepted recipients.
     Answered(PeerReply),
-    /// MAIL, DATA or a chunk was refused.
+    /// LMTP: the server answered for each accepted recipient, see [`Event::Delivery`].
+    AnsweredEach,
+    /// MAIL, DATA or a chunk was refused; or the message itself, before all of it was sent
+    /// ([`Command::EndOfData`]), and then the session ends.
     Refused {
         /// Which of them.
         command: Command,
@@ -80,9 +90,9 @@ pub enum Finish {
 pub enum Closed {
     /// We said QUIT, and were answered or not.
     Quit,
-    /// The server's greeting, or its reply to EHLO and HELO, was no welcome.
+    /// The server's greeting, or its reply to EHLO and HELO, to LHLO or to RSET, was no welcome.
     Unwelcome {
-        /// The greeting ([`Command::Connect`]), EHLO or HELO.
+        /// The greeting ([`Command::Connect`]), EHLO, HELO, LHLO or RSET.
         command: Command,
         /// The server's words.
         reply: PeerReply,
@@ -95,6 +105,6 @@ pub enum Closed {
     TimedOut(Command),
     /// What the server sent is no reply.
     Unreadable(UnreadableReply),
-    /// The server answered what wasn't asked.
+    /// The server answered what wasn't asked, or what can't be an answer to what was.
     OutOfStep(PeerReply),
 }

@@ -1,6 +1,7 @@
 //! The client's half of a conversation.
 //!
-//! A [`ClientSession`] carries one message after another over one connection. Its driver sends
+//! A [`ClientSession`] carries one message after another over one connection, by SMTP or by LMTP
+//! (RFC 2033). Its driver sends
 //! what [`poll_transmit`](ClientSession::poll_transmit) gives, hands in what comes, and supplies a message
 //! when [`Event::WantsBody`] asks for it.
 //!
@@ -14,6 +15,7 @@ mod replies;
 
 use alloc::collections::VecDeque;
 use alloc::format;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -23,6 +25,7 @@ use postroad_wire::address::HeloName;
 use postroad_wire::command::Command;
 use postroad_wire::data::DataWriter;
 use postroad_wire::extension::Extensions;
+use postroad_wire::peer::Protocol;
 use postroad_wire::reply::ReplyReader;
 
 pub use event::{Closed, Event, Finish, Outgoing, Unsupported};
@@ -56,9 +59,10 @@ impl Default for Timeouts {
     }
 }
 
-/// One SMTP conversation, as its client.
+/// One SMTP or LMTP conversation, as its client.
 #[derive(Debug)]
 pub struct ClientSession {
+    protocol: Protocol,
     name: HeloName,
     timeouts: Timeouts,
     offered: Extensions,
@@ -82,7 +86,12 @@ enum Stage {
     /// Envelope commands are on their way.
     Envelope(envelope::Envelope),
     /// The message is on its way.
-    Body(Body),
+    Body {
+        /// How it is sent.
+        how: Body,
+        /// The places of the recipients that were accepted.
+        accepted: Vec<usize>,
+    },
     /// All of a message is sent, or all that will be.
     Ending(Ending),
     /// RSET is on its way.
@@ -116,12 +125,14 @@ enum Ending {
 enum Awaited {
     Greeting,
     Ehlo,
+    Lhlo,
     Helo,
     Mail,
     Rcpt(usize),
     Data,
     Chunk,
-    EndOfData,
+    /// Of all recipients, or of the one of this place where LMTP is spoken.
+    EndOfData(Option<usize>),
     Rset,
     Quit,
 }
@@ -132,8 +143,9 @@ const FULL: usize = 64 * 1024;
 impl ClientSession {
     /// A session that begins now, on a connection that has just been made, for a client of this
     /// name (RFC 5321 4.1.4).
-    pub fn new(name: HeloName, timeouts: Timeouts, now: Mono) -> ClientSession {
+    pub fn new(protocol: Protocol, name: HeloName, timeouts: Timeouts, now: Mono) -> ClientSession {
         ClientSession {
+            protocol,
             name,
             timeouts,
             offered: Extensions::default(),
@@ -192,10 +204,12 @@ impl ClientSession {
     /// False while enough waits to be sent, or a chunk to be answered; and for ever once a chunk was refused.
     pub fn wants_body(&self) -> bool {
         match self.stage {
-            Stage::Body(Body::Data(_)) => self.out.len() < FULL,
-            Stage::Body(Body::Chunks) => {
-                self.out.len() < FULL && (self.offered.pipelining || self.awaited.is_empty())
-            }
+            Stage::Body {
+                how: Body::Data(_), ..
+            } => self.out.len() < FULL,
+            Stage::Body {
+                how: Body::Chunks, ..
+            } => self.out.len() < FULL && (self.pipelines_chunks() || self.awaited.is_empty()),
             _ => false,
         }
     }
@@ -203,31 +217,62 @@ impl ClientSession {
     /// Supplies the next octets of the message: lines that end in CRLF, dots not stuffed. Those
     /// of a message that is refused already are dropped.
     pub fn body(&mut self, octets: &[u8], now: Mono) {
-        match &mut self.stage {
-            Stage::Body(Body::Data(writer)) => writer.write(octets, &mut self.out),
+        let Stage::Body { how, .. } = &mut self.stage else {
+            return;
+        };
+        match how {
+            Body::Data(writer) => writer.write(octets, &mut self.out),
             // A chunk of no octets says nothing.
-            Stage::Body(Body::Chunks) if !octets.is_empty() => {
+            Body::Chunks if !octets.is_empty() => {
                 self.chunk(octets, false);
                 self.awaited.push_back(Awaited::Chunk);
             }
-            _ => return,
+            Body::Chunks => return,
         }
         self.since = now;
     }
 
-    /// Ends the message.
-    pub fn end_body(&mut self, now: Mono) {
-        match core::mem::replace(&mut self.stage, Stage::Closed) {
-            Stage::Body(Body::Data(writer)) => writer.finish(&mut self.out),
-            Stage::Body(Body::Chunks) => self.chunk(&[], true),
+    /// Ends the message with these last octets, which may be none.
+    pub fn end_body(&mut self, octets: &[u8], now: Mono) {
+        let accepted = match core::mem::replace(&mut self.stage, Stage::Closed) {
+            Stage::Body { how, accepted } => {
+                match how {
+                    Body::Data(mut writer) => {
+                        writer.write(octets, &mut self.out);
+                        writer.finish(&mut self.out);
+                    }
+                    Body::Chunks => self.chunk(octets, true),
+                }
+                accepted
+            }
             other => {
                 self.stage = other;
                 return;
             }
-        }
+        };
         self.stage = Stage::Ending(Ending::Answer);
-        self.awaited.push_back(Awaited::EndOfData);
+        match self.protocol {
+            Protocol::Smtp => self.awaited.push_back(Awaited::EndOfData(None)),
+            // RFC 2033 4.2, 4.3: one for each accepted recipient, in their order.
+            Protocol::Lmtp => self.awaited.extend(
+                accepted
+                    .into_iter()
+                    .map(|index| Awaited::EndOfData(Some(index))),
+            ),
+        }
         self.since = now;
+    }
+
+    /// Breaks off the message on its way: the session is closed without a word, which tells the
+    /// server that the message isn't whole. What is over already stays so.
+    pub fn abandon(&mut self) {
+        self.close(Closed::Quit);
+    }
+
+    /// Whether a chunk may follow one that isn't answered. With LMTP it may not: how often a refused last
+    /// chunk is answered that came after a refused one, RFC 2033 4.3 doesn't say.
+    fn pipelines_chunks(&self) -> bool {
+        self.offered.pipelining && self.protocol == Protocol::Smtp
     }
 
     /// Says QUIT (RFC 5321 4.1.1.10). In the middle of a message the session is closed without a
@@ -251,8 +296,8 @@ impl ClientSession {
             (_, Stage::Closed) => return None,
             (Some(Awaited::Greeting), _) => timeouts.greeting,
             (Some(Awaited::Data), _) => timeouts.data_begin,
-            (Some(Awaited::Chunk | Awaited::EndOfData), _) => timeouts.data_end,
-            (_, Stage::Body(_)) => timeouts.data_block,
+            (Some(Awaited::Chunk | Awaited::EndOfData(_)), _) => timeouts.data_end,
+            (_, Stage::Body { .. }) => timeouts.data_block,
             (Some(_), _) => timeouts.command,
             (None, _) => return None,
         };
@@ -264,7 +309,7 @@ impl ClientSession {
         if self.poll_timeout().is_some_and(|due| now >= due) {
             let awaited = self.awaited.front().copied();
             self.close(Closed::TimedOut(
-                awaited.unwrap_or(Awaited::EndOfData).row(),
+                awaited.unwrap_or(Awaited::EndOfData(None)).row(),
             ));
         }
     }
@@ -289,7 +334,11 @@ impl ClientSession {
         let stage = core::mem::replace(&mut self.stage, Stage::Closed);
         match stage {
             Stage::Closed => return,
-            Stage::Envelope(_) | Stage::Body(_) | Stage::Ending(Ending::Answer) => {
+            Stage::Envelope(envelope) => {
+                let finish = envelope.failed.unwrap_or(Finish::Broken);
+                self.events.push_back(Event::Finished(finish));
+            }
+            Stage::Body { .. } | Stage::Ending(Ending::Answer) => {
                 self.events.push_back(Event::Finished(Finish::Broken));
             }
             Stage::Ending(Ending::Failed(finish)) => {
@@ -308,12 +357,13 @@ impl Awaited {
         match self {
             Awaited::Greeting => Row::Connect,
             Awaited::Ehlo => Row::Ehlo,
+            Awaited::Lhlo => Row::Lhlo,
             Awaited::Helo => Row::Helo,
             Awaited::Mail => Row::Mail,
             Awaited::Rcpt(_) => Row::Rcpt,
             Awaited::Data => Row::Data,
             Awaited::Chunk => Row::Bdat,
-            Awaited::EndOfData => Row::EndOfData,
+            Awaited::EndOfData(_) => Row::EndOfData,
             Awaited::Rset => Row::Rset,
             Awaited::Quit => Row::Quit,
         }

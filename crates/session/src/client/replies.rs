@@ -5,6 +5,7 @@ use postroad_reply::{Command as Row, Severity};
 use postroad_wire::command::Command;
 use postroad_wire::data::DataWriter;
 use postroad_wire::extension::Extensions;
+use postroad_wire::peer::Protocol;
 use postroad_wire::reply::PeerReply;
 
 use super::envelope::Envelope;
@@ -18,28 +19,26 @@ impl ClientSession {
     pub(super) fn take_reply(&mut self, reply: PeerReply, now: Mono) {
         self.since = now;
         let Some(awaited) = self.awaited.pop_front() else {
-            // Unasked it can only be a farewell.
-            let is_farewell = reply.code.number() == CLOSING;
-            return self.close(if is_farewell {
-                Closed::Ended(reply)
-            } else {
-                Closed::OutOfStep(reply)
-            });
+            return self.take_unasked(reply);
         };
         // An unknown code is taken by its first digit (RFC 5321 4.3.2).
         let severity = awaited.row().meaning(reply.code).severity();
         let ends = reply.code.number() == CLOSING;
         let farewell = ends.then(|| reply.clone());
         match awaited {
-            Awaited::Greeting | Awaited::Ehlo | Awaited::Helo => {
+            Awaited::Greeting | Awaited::Ehlo | Awaited::Lhlo | Awaited::Helo => {
                 self.open(awaited, severity, reply, now);
             }
             Awaited::Mail | Awaited::Rcpt(_) | Awaited::Data => {
                 self.take_envelope_reply(awaited, severity, reply, now);
             }
             Awaited::Chunk => self.take_chunk_reply(severity, reply, now),
-            Awaited::EndOfData => self.take_final_reply(reply, now),
-            Awaited::Rset => self.get_ready(),
+            Awaited::EndOfData(of) => self.take_final_reply(of, severity, reply, now),
+            Awaited::Rset if severity == Severity::Completed => self.get_ready(),
+            Awaited::Rset => self.close(Closed::Unwelcome {
+                command: Row::Rset,
+                reply,
+            }),
             Awaited::Quit => self.close(Closed::Quit),
         }
         if let Some(farewell) = farewell {
@@ -47,14 +46,44 @@ impl ClientSession {
         }
     }
 
-    /// The greeting, then EHLO, then HELO where EHLO isn't known (RFC 5321 3.2).
+    /// Unasked a reply can only be a farewell, or refuse a message that is still being sent.
+    fn take_unasked(&mut self, reply: PeerReply) {
+        if reply.code.number() == CLOSING {
+            return self.close(Closed::Ended(reply));
+        }
+        let sends_data = matches!(
+            self.stage,
+            Stage::Body {
+                how: Body::Data(_),
+                ..
+            }
+        );
+        let refuses = matches!(reply.severity(), Severity::Transient | Severity::Permanent);
+        // Not with LMTP, where it would be for one recipient of several.
+        if sends_data && refuses && self.protocol == Protocol::Smtp {
+            let finish = Finish::Refused {
+                command: Row::EndOfData,
+                reply: reply.clone(),
+            };
+            self.stage = Stage::Ending(Ending::Failed(finish));
+        }
+        self.close(Closed::OutOfStep(reply));
+    }
+
+    /// The greeting, then EHLO, then HELO where EHLO isn't known (RFC 5321 3.2); or LHLO.
     fn open(&mut self, awaited: Awaited, severity: Severity, reply: PeerReply, now: Mono) {
         match (awaited, severity) {
-            (Awaited::Greeting, Severity::Completed) => {
-                let ehlo = Command::Ehlo(self.name.clone());
-                self.command(&ehlo, Awaited::Ehlo, now);
-            }
-            (Awaited::Ehlo, Severity::Completed) => {
+            (Awaited::Greeting, Severity::Completed) => match self.protocol {
+                Protocol::Smtp => {
+                    let ehlo = Command::Ehlo(self.name.clone());
+                    self.command(&ehlo, Awaited::Ehlo, now);
+                }
+                Protocol::Lmtp => {
+                    let lhlo = Command::Lhlo(self.name.clone());
+                    self.command(&lhlo, Awaited::Lhlo, now);
+                }
+            },
+            (Awaited::Ehlo | Awaited::Lhlo, Severity::Completed) => {
                 let lines = reply.lines.iter().skip(1);
                 self.offered = Extensions::read(lines.map(|line| line.as_str()));
                 self.get_ready();
@@ -87,17 +116,26 @@ impl ClientSession {
             return self.close(Closed::OutOfStep(reply));
         };
         match (awaited, severity) {
+            // There is only one command that a 3yz answers: with this one the server has lost count.
+            (Awaited::Mail | Awaited::Rcpt(_), Severity::Intermediate)
+            | (Awaited::Data, Severity::Completed) => {
+                return self.close(Closed::OutOfStep(reply));
+            }
             (Awaited::Rcpt(index), _) => {
-                envelope.accepted += usize::from(severity == Severity::Completed);
+                if severity == Severity::Completed {
+                    envelope.accepted.push(index);
+                }
                 // After a refused MAIL these only say 503.
                 if envelope.failed.is_none() {
                     self.events.push_back(Event::Recipient { index, reply });
                 }
             }
-            (Awaited::Data, Severity::Intermediate) => return self.begin_data(now),
+            (Awaited::Data, Severity::Intermediate) => return self.begin_data(reply, now),
             (Awaited::Mail, Severity::Completed) => {}
             // A pipelined DATA is refused because nobody was accepted.
-            (Awaited::Data, _) if envelope.accepted == 0 => envelope.fail(Finish::NoRecipients),
+            (Awaited::Data, _) if envelope.accepted.is_empty() => {
+                envelope.fail(Finish::NoRecipients)
+            }
             _ => {
                 let command = awaited.row();
                 envelope.fail(Finish::Refused { command, reply });
@@ -107,21 +145,28 @@ impl ClientSession {
     }
 
     /// 354 has come.
-    fn begin_data(&mut self, now: Mono) {
+    fn begin_data(&mut self, reply: PeerReply, now: Mono) {
         let Stage::Envelope(envelope) = &mut self.stage else {
             return;
         };
         let failed = envelope.take_failure();
+        let accepted = core::mem::take(&mut envelope.accepted);
         match failed {
             None => {
-                self.stage = Stage::Body(Body::Data(DataWriter::new()));
+                let how = Body::Data(DataWriter::new());
+                self.stage = Stage::Body { how, accepted };
                 self.events.push_back(Event::WantsBody);
+            }
+            // MAIL was refused, and yet there is somebody who would get an empty message.
+            Some(finish) if !accepted.is_empty() => {
+                self.stage = Stage::Ending(Ending::Failed(finish));
+                return self.close(Closed::OutOfStep(reply));
             }
             // DATA was pipelined, and the server wants a message for nobody: it gets an empty
             // one, which it has to refuse (RFC 2920 3.1).
             Some(finish) => {
                 DataWriter::new().finish(&mut self.out);
-                self.awaited.push_back(Awaited::EndOfData);
+                self.awaited.push_back(Awaited::EndOfData(None));
                 self.stage = Stage::Ending(Ending::Failed(finish));
             }
         }
@@ -138,7 +183,9 @@ impl ClientSession {
             match envelope.take_failure() {
                 Some(finish) => return self.finish(finish, now),
                 None if envelope.unsent.is_empty() => {
-                    self.stage = Stage::Body(Body::Chunks);
+                    let accepted = core::mem::take(&mut envelope.accepted);
+                    let how = Body::Chunks;
+                    self.stage = Stage::Body { how, accepted };
                     self.events.push_back(Event::WantsBody);
                     return;
                 }
@@ -149,9 +196,12 @@ impl ClientSession {
     }
 
     fn take_chunk_reply(&mut self, severity: Severity, reply: PeerReply, now: Mono) {
+        if severity == Severity::Intermediate {
+            return self.close(Closed::OutOfStep(reply));
+        }
         if severity != Severity::Completed {
             // No further chunk may be sent (RFC 3030 2); those on their way are answered yet.
-            if let Stage::Body(_) | Stage::Ending(Ending::Answer) = self.stage {
+            if let Stage::Body { .. } | Stage::Ending(Ending::Answer) = self.stage {
                 self.stage = Stage::Ending(Ending::Failed(Finish::Refused {
                     command: Row::Bdat,
                     reply,
@@ -161,13 +211,35 @@ impl ClientSession {
         self.finish_if_failed(now);
     }
 
-    fn take_final_reply(&mut self, reply: PeerReply, now: Mono) {
-        if let Stage::Ending(Ending::Answer) = self.stage {
-            self.events
-                .push_back(Event::Finished(Finish::Answered(reply)));
-            return self.get_ready();
+    fn take_final_reply(
+        &mut self,
+        of: Option<usize>,
+        severity: Severity,
+        reply: PeerReply,
+        now: Mono,
+    ) {
+        let Stage::Ending(Ending::Answer) = self.stage else {
+            return self.finish_if_failed(now);
+        };
+        if severity == Severity::Intermediate {
+            return self.close(Closed::OutOfStep(reply));
         }
-        self.finish_if_failed(now);
+        let ends = reply.code.number() == CLOSING;
+        let finish = match of {
+            None => Finish::Answered(reply),
+            Some(index) => {
+                self.events.push_back(Event::Delivery { index, reply });
+                if !self.awaited.is_empty() {
+                    return;
+                }
+                Finish::AnsweredEach
+            }
+        };
+        self.events.push_back(Event::Finished(finish));
+        self.stage = Stage::Ready;
+        if !ends {
+            self.get_ready();
+        }
     }
 
     /// Tells of a failure once every reply has come.
@@ -200,7 +272,7 @@ impl Envelope {
 
     /// Why the message can't be sent, if it can't.
     fn take_failure(&mut self) -> Option<Finish> {
-        let nobody = (self.accepted == 0).then_some(Finish::NoRecipients);
+        let nobody = self.accepted.is_empty().then_some(Finish::NoRecipients);
         self.failed.take().or(nobody)
     }
 }

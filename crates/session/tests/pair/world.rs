@@ -13,6 +13,7 @@ use postroad_reply::{
 use postroad_session::client::{self, ClientSession, Finish, Outgoing, Timeouts};
 use postroad_session::server::{self, ServerSession, SessionId, Settings, Want};
 use postroad_wire::address::{HeloName, Limits};
+use postroad_wire::peer::Protocol;
 
 /// Everything that can be seen of a conversation.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub(crate) fn talk(settings: &Settings, script: &Script) -> Seen {
     let now = Mono(0);
     let name = HeloName::parse("client.example", &Limits::default()).unwrap();
     let mut world = World {
-        client: ClientSession::new(name, Timeouts::default(), now),
+        client: ClientSession::new(Protocol::Smtp, name, Timeouts::default(), now),
         server: ServerSession::new(Arc::new(settings.clone()), SessionId(1), now),
         now,
         to_server: BytesMut::new(),
@@ -142,7 +143,7 @@ impl World {
             moved = true;
             match self.pieces.pop_front() {
                 Some(piece) => self.client.body(&piece, self.now),
-                None => self.client.end_body(self.now),
+                None => self.client.end_body(b"", self.now),
             }
         }
         moved | self.client.poll_transmit(&mut self.to_server)

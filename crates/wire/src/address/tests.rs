@@ -266,7 +266,7 @@ fn local_part() -> impl Strategy<Value = LocalPart> {
         .prop_map(|text| LocalPart::from_unquoted(&text, &Limits::NONE).unwrap())
 }
 
-fn host() -> impl Strategy<Value = Host> {
+pub(crate) fn host() -> impl Strategy<Value = Host> {
     prop_oneof![
         "[a-z0-9é]([a-zé-]{0,5}[a-z0-9])?(\\.[a-zA-Z0-9]{1,5}){0,3}".prop_map(|text| Host::parse(
             &text,
