@@ -12,7 +12,6 @@ use postroad_host::clock::Clock;
 use postroad_host::disk::Disk;
 use postroad_queue::{MessageState, QueueIdMaker};
 use postroad_reply::QueueId;
-use postroad_store::Pressure;
 
 use crate::committer::{Committer, Purpose};
 use crate::damage::Report;
@@ -184,10 +183,11 @@ impl<D: Disk> Committer<D> {
         let wanted = self.shared.options.reserve_segments + 1;
         while self.shared.core().log.free.len() < wanted {
             if make_free_segment(&self.shared).is_err() {
-                self.shared.set_pressure(Pressure::Full);
                 break;
             }
         }
+        // Clients may come before the first step.
+        self.look_at_room();
     }
 
     /// Leases end with the process that gave them: what an operator said of a message while it was

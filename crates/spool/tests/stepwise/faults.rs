@@ -9,6 +9,7 @@ use bytes::Bytes;
 use postroad_host::disk::sim::{Call, Fault, SimDisk, Wrong};
 use postroad_queue::{NoticeState, Outcome};
 use postroad_reply::QueueId;
+use postroad_spool::Options;
 use postroad_store::{Pressure, QueueStore, Settled, Trouble};
 
 use crate::node::{Node, START, octets, options, segments};
@@ -292,6 +293,22 @@ fn a_full_disk_empties_itself() {
     }
     assert_eq!(node.spool.pressure(), Pressure::None);
     assert!(node.accept(&octets(0, 2000)).is_ok());
+}
+
+/// Who comes before the first step has to hear it.
+#[test]
+fn a_spool_without_room_says_so_from_its_opening() {
+    let floor = Options {
+        floor_octets: 1 << 20,
+        ..options()
+    };
+    let disk = SimDisk::new(1);
+    disk.set_capacity(1 << 20);
+    let node = Node::open(disk.clone(), 1, floor.clone()).unwrap();
+    assert_eq!(node.spool.pressure(), Pressure::Full);
+    disk.set_capacity(4 << 20);
+    let node = node.kill(2, floor);
+    assert_eq!(node.spool.pressure(), Pressure::None);
 }
 
 /// A segment that couldn't be begun may still be in the folder after a power cut, and its header says
