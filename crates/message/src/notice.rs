@@ -248,7 +248,7 @@ impl Notice<'_> {
         loop {
             let boundary = format!("=_{}_{round}", self.serial);
             let found = |part: &&[u8]| memchr::memmem::find(part, boundary.as_bytes()).is_some();
-            if !parts.iter().any(|part| found(part)) {
+            if !parts.iter().any(found) {
                 return boundary;
             }
             // Each round has another line; the parts are finite, so that one of them is free.
