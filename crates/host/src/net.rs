@@ -1,6 +1,8 @@
-//! TCP listeners and connections.
+//! Listeners and connections: TCP here, Unix sockets in [`unix`].
 //!
 //! As thin as can be: sessions are pure and are simulated without sockets.
+
+pub mod unix;
 
 use std::io;
 use std::net::SocketAddr;
