@@ -97,6 +97,12 @@ pub(crate) const ROWS: &[Row] = &[
             "telemetry",
         ],
     ),
+    row(
+        "control",
+        &[
+            "clock", "reply", "wire", "message", "queue", "store", "host",
+        ],
+    ),
     Row {
         folder: "postroad",
         pure: false,

@@ -1,0 +1,218 @@
+//! The routes of the control socket.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use postroad_clock::UnixMs;
+use postroad_store::{QueueStore, Trouble};
+use utoipa::OpenApi;
+
+use crate::api::{
+    self, Action, Done, Health, Message, Order, Page, Place, Refused, Reloaded, Site,
+};
+use crate::filter::Filter;
+use crate::queue::{self, Wrong};
+use crate::view::Sites;
+
+/// What the routes need of the running server.
+pub trait Server: Sites {
+    /// The store of its queue.
+    type Store: QueueStore;
+
+    /// The queue.
+    fn store(&self) -> &Self::Store;
+
+    /// The present.
+    fn now(&self) -> UnixMs;
+
+    /// What it knows of each destination.
+    fn sites(&self) -> Vec<Site>;
+
+    /// Whether it is well.
+    fn health(&self) -> Health;
+
+    /// Whether it takes mail; why not, in words.
+    fn ready(&self) -> Result<(), String>;
+
+    /// Its counters, in the text format of OpenMetrics.
+    fn metrics(&self) -> String;
+
+    /// Reads the configuration again and takes what can be taken. What is wrong with it, in words.
+    fn reload(&self) -> impl Future<Output = Result<Reloaded, String>> + Send;
+
+    /// Tells the delivery that a message was changed, so that it lets go of what it only waits
+    /// for.
+    fn changed(&self, id: postroad_reply::QueueId);
+}
+
+/// The routes, around a server.
+#[derive(Debug)]
+pub struct Control<S>(Arc<S>);
+
+impl<S> Clone for Control<S> {
+    fn clone(&self) -> Control<S> {
+        Control(Arc::clone(&self.0))
+    }
+}
+
+/// The media type of `GET /metrics` (OpenMetrics 1.0).
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What `GET /openapi.json` tells.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Postroad's control socket",
+        description = "The queue and the running server, for an operator and programs of theirs. \
+            HTTP over a Unix socket that only the server's own user and root may use."
+    ),
+    paths(list, show, act, sites, health, ready, metrics, reload)
+)]
+struct Description;
+
+/// The description of the API, as OpenAPI has it.
+pub fn openapi() -> String {
+    // It is made of literals; a test reads it.
+    Description::openapi().to_pretty_json().unwrap_or_default()
+}
+
+impl<S: Server> Control<S> {
+    /// Around `server`.
+    pub fn new(server: Arc<S>) -> Control<S> {
+        Control(server)
+    }
+
+    /// The routes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/v1/queue", get(list::<S>))
+            .route("/v1/queue/{id}", get(show::<S>))
+            .route("/v1/queue/do/{action}", post(act::<S>))
+            .route("/v1/sites", get(sites::<S>))
+            .route("/v1/reload", post(reload::<S>))
+            .route("/health", get(health::<S>))
+            .route("/ready", get(ready::<S>))
+            .route("/metrics", get(metrics::<S>))
+            .route("/openapi.json", get(async || json(openapi())))
+            .fallback(async || {
+                refused(
+                    StatusCode::NOT_FOUND,
+                    "there is nothing here; see /openapi.json",
+                )
+            })
+            .with_state(self)
+    }
+}
+
+/// The queue, a page at a time.
+#[utoipa::path(get, path = "/v1/queue", params(Filter, Place), responses(
+    (status = 200, body = Page), (status = 400, body = Refused), (status = 503, body = Refused)
+))]
+async fn list<S: Server>(
+    State(Control(server)): State<Control<S>>,
+    Query(filter): Query<Filter>,
+    Query(place): Query<Place>,
+) -> Result<Json<Page>, Wrong> {
+    let now = server.now();
+    let page = queue::page(server.store(), &*server, &filter, &place, now).await?;
+    Ok(Json(page))
+}
+
+/// One message and its history.
+#[utoipa::path(get, path = "/v1/queue/{id}", params(("id" = String, Path, description = "its queue id")),
+    responses((status = 200, body = Message), (status = 404, body = Refused)))]
+async fn show<S: Server>(
+    State(Control(server)): State<Control<S>>,
+    Path(id): Path<String>,
+) -> Result<Json<Message>, Wrong> {
+    let message = queue::show(
+        server.store(),
+        &*server,
+        queue::queue_id(&id)?,
+        server.now(),
+    )
+    .await?;
+    Ok(Json(message))
+}
+
+/// Does something to messages, on one page of the queue.
+#[utoipa::path(post, path = "/v1/queue/do/{action}", request_body = Order,
+    params(("action" = Action, Path, description = "what to do")),
+    responses((status = 200, body = Done), (status = 400, body = Refused), (status = 503, body = Refused)))]
+async fn act<S: Server>(
+    State(Control(server)): State<Control<S>>,
+    Path(action): Path<Action>,
+    Json(order): Json<Order>,
+) -> Result<Json<Done>, Wrong> {
+    let changed = |id| server.changed(id);
+    let now = server.now();
+    let done = queue::carry_out(server.store(), &*server, action, &order, now, &changed).await?;
+    Ok(Json(done))
+}
+
+/// Each destination.
+#[utoipa::path(get, path = "/v1/sites", responses((status = 200, body = Vec<Site>)))]
+async fn sites<S: Server>(State(Control(server)): State<Control<S>>) -> Json<Vec<Site>> {
+    Json(server.sites())
+}
+
+/// Whether the server is well.
+#[utoipa::path(get, path = "/health", responses((status = 200, body = Health), (status = 503, body = Health)))]
+async fn health<S: Server>(State(Control(server)): State<Control<S>>) -> Response {
+    let health = server.health();
+    let status = if health.ok {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(health)).into_response()
+}
+
+/// Whether the server takes mail.
+#[utoipa::path(get, path = "/ready", responses((status = 200), (status = 503, body = Refused)))]
+async fn ready<S: Server>(State(Control(server)): State<Control<S>>) -> Response {
+    match server.ready() {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(why) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+    }
+}
+
+/// The counters, as OpenMetrics has them.
+#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
+async fn metrics<S: Server>(State(Control(server)): State<Control<S>>) -> Response {
+    ([(header::CONTENT_TYPE, OPENMETRICS)], server.metrics()).into_response()
+}
+
+/// Reads the configuration again.
+#[utoipa::path(post, path = "/v1/reload", responses((status = 200, body = Reloaded), (status = 409, body = Refused)))]
+async fn reload<S: Server>(State(Control(server)): State<Control<S>>) -> Response {
+    match server.reload().await {
+        Ok(reloaded) => Json(reloaded).into_response(),
+        Err(why) => refused(StatusCode::CONFLICT, &why),
+    }
+}
+
+fn json(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+fn refused(status: StatusCode, why: &str) -> Response {
+    let refused = api::Refused { error: why.into() };
+    (status, Json(refused)).into_response()
+}
+
+impl IntoResponse for Wrong {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Wrong::Asked(_) => StatusCode::BAD_REQUEST,
+            Wrong::NotFound(_) => StatusCode::NOT_FOUND,
+            Wrong::Store(Trouble::Full | Trouble::ReadOnly) => StatusCode::SERVICE_UNAVAILABLE,
+            Wrong::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        refused(status, &self.to_string())
+    }
+}

@@ -1,0 +1,19 @@
+//! Shows the queue and the running server to an operator, and changes them, over HTTP on a Unix socket.
+//!
+//! * `api`: what goes over the socket, as JSON; `GET /openapi.json` describes it;
+//! * `filter`: which messages are meant;
+//! * `view`: one queued message in the words of the API;
+//! * `queue`: listing, and what is done to messages, on any store;
+//! * `http`: the routes;
+//! * `socket`: the Unix socket, and who may use it.
+
+pub mod api;
+pub mod filter;
+pub mod http;
+pub mod queue;
+pub mod socket;
+pub mod view;
+
+pub use filter::Filter;
+pub use http::{Control, Server};
+pub use view::Sites;
