@@ -142,11 +142,9 @@ fn no_false_end_of_data_lets_a_second_message_in() {
 fn other_protocols_get_nowhere() {
     let attacked = Attacked::new("");
     for (protocol, octets) in [
-        ("HTTP", &b"GET / HTTP/1.1\r\nHost: mx.test\r\n\r\n"[..]),
-        ("TLS", b"\x16\x03\x01\x00\xf8\x01\x00\x00\xf4\x03\x03\r\n"),
         (
             "telnet",
-            b"\xff\xfb\x18\xff\xfd\x03\xff\xf4\xff\xfd\x06\r\n",
+            &b"\xff\xfb\x18\xff\xfd\x03\xff\xf4\xff\xfd\x06\r\n"[..],
         ),
         ("NULs", &[0; 4000]),
         ("8-bit", b"\x80\x81\xfe\xff\r\n"),
@@ -158,6 +156,34 @@ fn other_protocols_get_nowhere() {
         assert!(lines.all(|line| line.starts_with("500 ")), "{protocol}");
         attacked.is_unharmed();
     }
+}
+
+#[test]
+fn what_another_protocol_carries_is_not_obeyed() {
+    let attacked = Attacked::new("");
+    let carried =
+        "HELO p\r\nMAIL FROM:<>\r\nRCPT TO:<victim@mx.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n";
+    let long = "x".repeat(10_000);
+    for (protocol, before, refused) in [
+        ("HTTP", "POST / HTTP/1.1\r\n", 0),
+        // Of a line that is too long nothing is known, but the next is a field.
+        (
+            "HTTP",
+            &format!("POST /{long} HTTP/1.1\r\nHost: mx.test\r\n"),
+            1,
+        ),
+        ("HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0),
+        ("a header", "Subject: hello\r\n\r\n", 0),
+        ("TLS", "\x16\x03\x01\x02\x00\r\n", 0),
+        ("TLS", "\x16\x03", 0),
+    ] {
+        let replies = attacked.says(format!("{before}{carried}").as_bytes());
+        let codes: Vec<_> = replies.lines().map(|line| &line[..4]).collect();
+        let expected = [&["220 "][..], &["500 "][..refused], &["421 "]].concat();
+        assert_eq!(codes, expected, "{protocol}");
+        attacked.is_unharmed();
+    }
+    assert!(!attacked.server.data.join("mail/mx.test/victim").exists());
 }
 
 #[test]

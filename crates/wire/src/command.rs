@@ -142,6 +142,19 @@ impl Verb {
     }
 }
 
+/// Whether a line that begins with no verb is of another protocol: an HTTP request, or a field of a
+/// header section.
+///
+/// A web page can make a browser send it, with commands behind it (RFC 9110 17.1).
+pub fn is_of_another_protocol(line: &[u8]) -> bool {
+    let mut words = line.split(is_space).filter(|word| !word.is_empty());
+    let is_field = words.next().is_some_and(|first| first.ends_with(b":"));
+    is_field
+        || words
+            .next_back()
+            .is_some_and(|last| last.starts_with(b"HTTP/"))
+}
+
 /// A first word that is no verb we know: 500 (RFC 5321 4.2.4). Its text is safe to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownVerb(pub String);

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use postroad_reply::{
-    AnySyntax, AtrnGate, Command as Row, DataGate, EtrnGate, HelpGate, LhloGate, Phase, QuitGate,
-    Reply, SamlGate, SendGate, SomlGate, TurnGate,
+    AnySyntax, AtrnGate, Closing, Command as Row, DataGate, EtrnGate, HelpGate, LhloGate, Phase,
+    QuitGate, Reply, SamlGate, SendGate, SomlGate, TurnGate,
 };
-use postroad_wire::command::{Command, Verb};
+use postroad_wire::command::{Command, Verb, is_of_another_protocol};
 
 use super::desk::{Desk, Line};
 use super::event::Closed;
@@ -19,6 +19,8 @@ pub(super) enum Read {
     Verb(Verb, Bytes),
     /// A verb that is not known.
     Unknown,
+    /// A line of another protocol.
+    Foreign,
     /// No verb can be read.
     Unreadable,
 }
@@ -30,6 +32,7 @@ impl Read {
         };
         match Verb::of(line) {
             Ok((verb, arguments)) => Read::Verb(verb, line.slice_ref(arguments)),
+            Err(_) if is_of_another_protocol(line) => Read::Foreign,
             Err(_) => Read::Unknown,
         }
     }
@@ -44,7 +47,7 @@ impl Turned {
         };
         match Read::of(&line) {
             Read::Unreadable => desk.refuse(Row::Any, AnySyntax::Unreadable),
-            Read::Unknown => {
+            Read::Unknown | Read::Foreign => {
                 if let Some(reply) = Row::Any.gate(phase) {
                     desk.refuse(Row::Any, reply);
                 }
@@ -72,6 +75,11 @@ impl Commands {
             Read::Verb(verb, arguments) => (verb, arguments),
             Read::Unknown => return self.refuse(Row::Any, AnySyntax::UnknownVerb, desk),
             Read::Unreadable => return self.refuse(Row::Any, AnySyntax::Unreadable, desk),
+            Read::Foreign => {
+                // What comes behind it was not written by whoever made the connection.
+                desk.end(Row::Any, Closing::LimitPassed);
+                return State::Commands(self);
+            }
         };
         let row = row(verb);
         if verb == Verb::Bdat {

@@ -37,6 +37,7 @@ mod timing;
 mod transaction;
 
 use alloc::sync::Arc;
+use core::mem;
 
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
@@ -70,6 +71,8 @@ pub struct ServerSession {
     looked_after: Mono,
     /// The driver still has input that was not consumed, so that more replies may follow.
     has_leftover: bool,
+    /// Something has come from the client.
+    has_heard: bool,
     /// The client sends no more.
     at_eof: bool,
     /// The last run ended for want of room, so that there may be more to do without more input:
@@ -122,6 +125,7 @@ impl ServerSession {
             started: now,
             looked_after: now,
             has_leftover: false,
+            has_heard: false,
             at_eof: false,
             cut_short: false,
         }
@@ -131,8 +135,9 @@ impl ServerSession {
     pub fn handle_input(&mut self, bytes: Bytes, now: Mono) -> Progress {
         let mut input = bytes;
         let given = input.len();
-        if given > 0 {
+        if let Some(first) = input.first() {
             self.refuse_early_talk();
+            self.refuse_tls(*first);
         }
         self.run(&mut input, now);
         self.has_leftover = !input.is_empty();
@@ -219,6 +224,19 @@ impl ServerSession {
         }
     }
 
+    /// A client that begins with a TLS handshake (RFC 8446 5.1) means another port, and what its
+    /// first octets carry may be a stranger's. No command begins so.
+    fn refuse_tls(&mut self, first: u8) {
+        const HANDSHAKE: u8 = 22;
+        if mem::replace(&mut self.has_heard, true) || first != HANDSHAKE {
+            return;
+        }
+        let is_over = matches!(self.state, State::Ended) || self.desk.ending.is_some();
+        if !is_over {
+            self.desk.end(Command::Any, Closing::LimitPassed);
+        }
+    }
+
     /// Goes on as far as possible.
     fn run(&mut self, input: &mut Bytes, now: Mono) {
         self.replace_lost();
@@ -239,7 +257,7 @@ impl ServerSession {
         let desk = &mut self.desk;
         // A step that leaves the input as it was and has nothing to tell does nothing.
         let before = (input.len(), desk.events.len());
-        match core::mem::replace(&mut self.state, State::Ended) {
+        match mem::replace(&mut self.state, State::Ended) {
             State::Turned(turned) => match desk.next_line(input, now) {
                 Some(line) => self.state = turned.take_line(line, desk),
                 None => return self.stay(State::Turned(turned)),

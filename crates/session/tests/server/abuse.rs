@@ -28,6 +28,27 @@ fn a_client_that_talks_before_the_greeting_hears_421() {
 }
 
 #[test]
+fn tls_hears_one_421_before_the_greeting_and_after_it() {
+    let hello = b"\x16\x03\x01\r\nEHLO client.example\r\n";
+    let mut driver = Driver::new(settings());
+    driver.keeps = |event| matches!(event, Event::Connected { .. });
+    driver.hear();
+    let early = Bytes::from_static(hello);
+    assert_eq!(
+        driver.session.handle_input(early, driver.now).want,
+        Want::Close
+    );
+    assert_eq!(driver.hear().lines().count(), 1);
+    let mut driver = Driver::connected(settings());
+    let reply = driver.say(hello);
+    assert!(reply.starts_with("421 "), "{reply}");
+    assert_eq!(reply.lines().count(), 1);
+    // Later it is but a line that can't be read.
+    let mut driver = Driver::greeted(settings());
+    assert!(driver.say(b"\x16\x03\x01\r\n").starts_with("500 "));
+}
+
+#[test]
 fn control_octets_in_a_command_make_it_unreadable() {
     for octet in (0..32).chain([127]) {
         let mut driver = Driver::greeted(settings());

@@ -55,6 +55,29 @@ fn a_verb_is_known_in_any_case_and_ends_at_white_space() {
 }
 
 #[test]
+fn lines_of_other_protocols_are_told_from_unknown_verbs() {
+    for (line, is_foreign) in [
+        ("GET / HTTP/1.1", true),
+        ("POST /a b HTTP/1.0 ", true),
+        ("Host: mx.test", true),
+        ("Subject:", true),
+        ("", false),
+        (":", true),
+        ("FROM:<a@b.test>", false),
+        ("MAILFROM:<a@b.test>", false),
+        ("XCLIENT PROTO=HTTP/1.1", false),
+        ("HTTP/1.1", false),
+        ("HTTP/1.1 200 OK", false),
+    ] {
+        assert_eq!(
+            is_of_another_protocol(line.as_bytes()),
+            is_foreign,
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn an_unknown_verb_is_told_of_safely() {
     let unknown = |line: &[u8]| Verb::of(line).unwrap_err().0;
     assert_eq!(unknown(b""), "");
