@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use postroad_clock::Mono;
-use postroad_directory::Resolution;
+use postroad_directory::{Reservation, Resolution};
 use postroad_host::tasks;
 use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
 use postroad_reply::{
@@ -16,8 +16,8 @@ use postroad_session::server::{
     self as session, Event, Question, ServerSession, SessionId, Ticket,
 };
 use postroad_store::{Leased, QueueStore, Trouble};
-use postroad_wire::address::ReversePath;
-use postroad_wire::parameter::MailParameters;
+use postroad_wire::address::{Mailbox, ReversePath};
+use postroad_wire::parameter::{MailParameters, RcptParameters};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::Services;
@@ -212,10 +212,6 @@ impl<S: QueueStore> Conversation<S> {
 
     fn judge(&mut self, asked: &session::Recipient) -> Verdict {
         let services = &self.services;
-        let Some(transaction) = &mut self.transaction else {
-            // The session asks about recipients of an accepted transaction, and of no other.
-            return Verdict::Temporary(Reason::DirectoryFailed, None);
-        };
         let resolution = services
             .directory
             .resolve(&asked.forward_path, &services.mailboxes);
@@ -241,6 +237,21 @@ impl<S: QueueStore> Conversation<S> {
             Verdict::Accept => {}
             refused => return refused,
         }
+        self.join(&origin, targets, reservation, &asked.parameters)
+    }
+
+    /// Adds what a recipient leads to, as far as there is room for it.
+    fn join(
+        &mut self,
+        origin: &Mailbox,
+        targets: Vec<Mailbox>,
+        reservation: Reservation,
+        parameters: &RcptParameters,
+    ) -> Verdict {
+        let Some(transaction) = &mut self.transaction else {
+            // The session asks about recipients of an accepted transaction, and of no other.
+            return Verdict::Temporary(Reason::DirectoryFailed, None);
+        };
         let targets = transaction.without_known(targets);
         if targets.is_empty() {
             // The RCPT that named them first keeps the places of those that don't exist yet.
@@ -250,11 +261,10 @@ impl<S: QueueStore> Conversation<S> {
             let note = "Too many mailboxes for one transaction, send to this one in another";
             return Verdict::Temporary(Reason::StoreFull, Some(Text::new(note)));
         }
-        let places = reservation.names();
-        let cost = Cost::of_recipient(&origin, &targets, places, &asked.parameters);
-        match cost.take(&services.envelope_budget) {
+        let cost = Cost::of_recipient(origin, &targets, reservation.names(), parameters);
+        match cost.take(&self.services.envelope_budget) {
             Ok(memory) => {
-                transaction.add(&origin, targets, &asked.parameters, reservation, memory);
+                transaction.add(origin, targets, parameters, reservation, memory);
                 Verdict::Accept
             }
             Err(refused) => refused,
