@@ -32,13 +32,18 @@ use tokio::sync::{Semaphore, mpsc};
 
 pub use listen::{Remaining, Server};
 
+/// A message for more mailboxes doesn't wait for its first delivery in memory, for no budget bounds
+/// what the envelopes that wait there take.
+const MOST_FRESH_RECIPIENTS: usize = 100;
+
 /// What every session works with.
 #[derive(Debug)]
 pub struct Services<S> {
     /// Where messages are kept.
     pub store: Arc<S>,
-    /// Takes the leases of messages that were just accepted. Where it has no room, a message is
-    /// released, and delivered when the store is next asked for what is due.
+    /// Takes the leases of messages that were just accepted. Where it has no room, or the message
+    /// is for very many, it is released, and delivered when the store is next asked for what is
+    /// due.
     pub fresh: mpsc::Sender<Leased>,
     /// Who is local.
     pub directory: Arc<Directory>,
@@ -84,11 +89,15 @@ impl<S: QueueStore> Services<S> {
     /// Gives a fresh message to delivery; or back to the store, which then has it as any other, due
     /// at once.
     async fn hand_over(&self, leased: Leased) {
-        if let Err(TrySendError::Full(leased) | TrySendError::Closed(leased)) =
-            self.fresh.try_send(leased)
-        {
-            // A lease that can't be released runs out by itself.
-            let _ = self.store.release(leased.lease).await;
-        }
+        let left = if leased.envelope.recipients.len() > MOST_FRESH_RECIPIENTS {
+            leased
+        } else {
+            match self.fresh.try_send(leased) {
+                Ok(()) => return,
+                Err(TrySendError::Full(leased) | TrySendError::Closed(leased)) => leased,
+            }
+        };
+        // A lease that can't be released runs out by itself.
+        let _ = self.store.release(left.lease).await;
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use postroad_clock::UnixMs;
+use postroad_directory::Mailboxes;
 use postroad_host::clock::{Clock, RealClock};
 use postroad_host::tasks;
 use postroad_store::{Claim, QueueStore};
@@ -237,6 +238,31 @@ fn what_delivery_has_no_room_for_is_due_in_the_store() {
         client.expect("x\r\n.", "250 ").await;
         client.expect("NOOP", "250 ").await;
         tasks::sleep(Duration::from_millis(1)).await;
+        assert_eq!(claimed(&stand.store, RealClock.unix()).await, 1);
+    });
+}
+
+#[test]
+fn a_message_for_very_many_does_not_wait_for_delivery_in_memory() {
+    run(async {
+        let mut plan = Plan::new();
+        plan.mailboxes = Mailboxes::new(1000, []);
+        let mut stand = plan.start();
+        let mut client = stand.greeted().await;
+        for many in [100, 101] {
+            client.expect("MAIL FROM:<>", "250 ").await;
+            for n in 0..many {
+                let rcpt = format!("RCPT TO:<m{n}@new.example>");
+                client.expect(&rcpt, "250 ").await;
+            }
+            client.expect("DATA", "354 ").await;
+            client.expect("x\r\n.", "250 ").await;
+        }
+        // A reply after the last one: by then it has been handed over.
+        client.expect("NOOP", "250 ").await;
+        let fresh = stand.fresh.try_recv().unwrap();
+        assert_eq!(fresh.envelope.recipients.len(), 100);
+        assert!(stand.fresh.try_recv().is_err(), "the other is not there");
         assert_eq!(claimed(&stand.store, RealClock.unix()).await, 1);
     });
 }
