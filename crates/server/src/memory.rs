@@ -11,14 +11,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// What an envelope counts as beside its recipients and its texts, in octets.
 const ENVELOPE: usize = 512;
 /// What a recipient counts as beside its texts. A list that grows has room for up to twice what is
-/// in it, and the allocator adds something to each text.
+/// in it, the target is in a set too, and the allocator adds something to each text.
 const RECIPIENT: usize = 512;
 /// What a place kept for a mailbox counts as beside the mailbox's name, which is there twice.
 const PLACE: usize = 256;
 
 const _: () = assert!(
     size_of::<Envelope>() <= ENVELOPE
-        && 2 * size_of::<Recipient>() <= RECIPIENT
+        && 2 * (size_of::<Recipient>() + size_of::<Mailbox>()) <= RECIPIENT
         && 4 * size_of::<Mailbox>() <= PLACE,
     "they count as no less than they are"
 );
@@ -49,7 +49,7 @@ impl Cost {
         places: &[Mailbox],
         parameters: &RcptParameters,
     ) -> Cost {
-        let each_target = |target| RECIPIENT + text(target) + text(origin);
+        let each_target = |target| RECIPIENT + 2 * text(target) + text(origin);
         let each_place = |place| PLACE + 2 * text(place);
         let original = parameters.original.as_ref();
         let original = original.map_or(0, |original| original.kind.len() + original.address.len());

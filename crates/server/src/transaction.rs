@@ -1,5 +1,6 @@
 //! What is kept of an open transaction, and the envelope it becomes.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub(crate) struct Transaction<S: QueueStore> {
     reverse_path: ReversePath,
     parameters: MailParameters,
     recipients: Vec<Recipient>,
+    /// The targets of the recipients, to find one among thousands.
+    known: BTreeSet<Mailbox>,
     /// Places for mailboxes that don't exist yet, free again when this is dropped.
     reservations: Vec<Reservation>,
     /// Its share of the memory for envelopes, free again when this is dropped.
@@ -77,12 +80,13 @@ impl<S: QueueStore> Transaction<S> {
         parameters: MailParameters,
         memory: OwnedSemaphorePermit,
     ) -> Transaction<S> {
-        let (recipients, reservations) = Default::default();
+        let (recipients, known, reservations) = Default::default();
         Transaction {
             id,
             reverse_path,
             parameters,
             recipients,
+            known,
             reservations,
             memory,
             intake: None,
@@ -106,9 +110,7 @@ impl<S: QueueStore> Transaction<S> {
     /// Leaves those that aren't its targets yet. A mailbox that is one stays the target of the RCPT
     /// that named it first, so that nobody gets a message twice.
     pub(crate) fn without_known(&self, mut targets: Vec<Mailbox>) -> Vec<Mailbox> {
-        let is_known =
-            |target: &Mailbox| self.recipients.iter().any(|known| known.target == *target);
-        targets.retain(|target| !is_known(target));
+        targets.retain(|target| !self.known.contains(target));
         targets
     }
 
@@ -122,6 +124,7 @@ impl<S: QueueStore> Transaction<S> {
         reservation: Reservation,
         memory: OwnedSemaphorePermit,
     ) {
+        self.known.extend(targets.iter().cloned());
         self.recipients
             .extend(targets.into_iter().map(|target| Recipient {
                 target,
