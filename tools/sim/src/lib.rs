@@ -1,8 +1,9 @@
-//! Runs a node on a simulated disk from one seed, crashes it, and checks what it promised.
+//! Crashes a node's disk from a seed and checks what survives.
 //!
 //! A node is a store, clients that send numbered messages, carriers that take them to Maildirs on
-//! the same disk, and an operator who holds, releases, hastens and deletes some. Who has the next turn, when the power goes, what of the unsynced octets and
-//! names is lost then, and what else goes wrong, all comes from the seed. After each run:
+//! the same disk, and an operator who holds, releases, hastens and deletes some. Who has the next
+//! turn, when the power goes, what of the unsynced octets and names is lost then, and what else
+//! goes wrong, all comes from the seed. After each run:
 //!
 //! * every message that was acknowledged is in each of its mailboxes, with its exact octets, and its
 //!   sender has exactly one notice if a recipient failed (unless the operator deleted it);

@@ -157,43 +157,8 @@ impl Run {
         self.clock
             .advance(Duration::from_millis(500 + self.chance.below(5000)));
         let may_fail = !last && (self.plan.faults > 0 || self.plan.capacity.is_some());
-        let opened = S::open(
-            kept,
-            Start {
-                disk: self.disk.clone(),
-                folder: Path::new("/spool"),
-                plan: &self.plan.store,
-                clock: self.clock.clone(),
-                chance: self.chance.fork(),
-            },
-        );
-        let Started {
-            store,
-            mut worker,
-            damage,
-        } = match opened {
-            Ok(opened) => opened,
-            Err(_) if self.disk.is_down() || may_fail => return,
-            Err(why) => {
-                let mut ledger = self.ledger.borrow_mut();
-                return ledger.complain(format!("the store does not start: {why}"));
-            }
-        };
-        // Without power all reading fails, which looks like damage.
-        for damage in damage
-            .into_iter()
-            .filter(|_| !self.disk.is_down() && !self.plan.rot)
-        {
-            let mut ledger = self.ledger.borrow_mut();
-            ledger.complain(format!("damage where there can be none: {damage}"));
-        }
-        let mailboxes = match Maildirs::open(self.disk.clone(), Path::new("/mail")) {
-            Ok(mailboxes) => mailboxes,
-            Err(_) if self.disk.is_down() || may_fail => return,
-            Err(why) => {
-                let mut ledger = self.ledger.borrow_mut();
-                return ledger.complain(format!("the mailboxes can't be opened: {why}"));
-            }
+        let Some((store, mut worker, mailboxes)) = self.open::<S>(kept, may_fail) else {
+            return;
         };
         let shared = Shared {
             disk: self.disk.clone(),
@@ -206,19 +171,63 @@ impl Run {
             idle: Cell::new(false),
             left: RefCell::default(),
         };
-        let store = Arc::new(store);
         let came_to_its_end = self.turns::<S>(&shared, &store, &mut worker, &mailboxes, last);
         if !last {
             return;
         }
-        let mut ledger = self.ledger.borrow_mut();
         // A message that rotted stays in the queue until somebody looks after it.
         if !came_to_its_end && !self.plan.rot {
             let left = shared.left.borrow();
+            let mut ledger = self.ledger.borrow_mut();
             ledger.complain(format!("the queue was not emptied in the end: {left}"));
         }
         // What was delivered is swept up behind it.
         (0..64).for_each(|_| S::step(&mut worker));
+        self.look_into_empty_store(&*store);
+    }
+
+    /// The store and the mailboxes; none where they don't open, which is complained of where nothing
+    /// excuses it.
+    fn open<S: Simulated>(
+        &self,
+        kept: &mut S::Kept,
+        may_fail: bool,
+    ) -> Option<(Arc<S>, S::Worker, Maildirs<SimDisk>)> {
+        let complain_unless_excused = |what: String| {
+            if !self.disk.is_down() && !may_fail {
+                self.ledger.borrow_mut().complain(what);
+            }
+        };
+        let start = Start {
+            disk: self.disk.clone(),
+            folder: Path::new("/spool"),
+            plan: &self.plan.store,
+            clock: self.clock.clone(),
+            chance: self.chance.fork(),
+        };
+        let opened = S::open(kept, start)
+            .map_err(|why| complain_unless_excused(format!("the store does not start: {why}")));
+        let Started {
+            store,
+            worker,
+            damage,
+        } = opened.ok()?;
+        // Without power all reading fails, which looks like damage.
+        for damage in damage
+            .into_iter()
+            .filter(|_| !self.disk.is_down() && !self.plan.rot)
+        {
+            let mut ledger = self.ledger.borrow_mut();
+            ledger.complain(format!("damage where there can be none: {damage}"));
+        }
+        let mailboxes = Maildirs::open(self.disk.clone(), Path::new("/mail")).map_err(|why| {
+            complain_unless_excused(format!("the mailboxes can't be opened: {why}"))
+        });
+        Some((Arc::new(store), worker, mailboxes.ok()?))
+    }
+
+    fn look_into_empty_store(&self, store: &impl QueueStore) {
+        let mut ledger = self.ledger.borrow_mut();
         let bodies = self
             .disk
             .list(Path::new("/spool/bodies"))
