@@ -51,8 +51,7 @@ impl Line {
         };
     }
 
-    /// A number, or `true` or `false`.
-    pub(crate) fn plain(&mut self, name: &str, value: &dyn fmt::Display) {
+    pub(crate) fn number(&mut self, name: &str, value: u64) {
         let _ = match self.format {
             Format::Text => write!(self.text, " {name}={value}"),
             Format::Json => write!(self.text, ",\"{name}\":{value}"),
@@ -104,11 +103,7 @@ impl Visit for Line {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.plain(field.name(), &value);
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.plain(field.name(), &value);
+        self.number(field.name(), value);
     }
 }
 

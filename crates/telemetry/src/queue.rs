@@ -113,7 +113,7 @@ impl Drain {
     fn dropped(&self, lines: u64) -> String {
         let mut line = Line::new(self.style.format, (self.style.now)(), "WARN");
         line.event(DROPPED);
-        line.plain("lines", &lines);
+        line.number("lines", lines);
         line.finish()
     }
 }

@@ -64,7 +64,7 @@ macro_rules! plain_fields {
     )+ };
 }
 
-plain_fields!(u16: "number", u32: "number", u64: "number", usize: "number", bool: "true or false");
+plain_fields!(u16: "number", u32: "number", u64: "number", usize: "number");
 
 macro_rules! shown_fields {
     ($($kind:ty: $words:literal),+) => { $(
