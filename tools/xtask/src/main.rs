@@ -26,6 +26,8 @@ cargo xtask test [--no-install] [--kills N]
     it installs the Debian packages that these need, unless --no-install. The last line is the count.
 cargo xtask deps
     Do the crate arrows hold, and does docs/dependencies.md name every dependency?
+cargo xtask links
+    Do the links between the pages lead somewhere?
 ";
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
             Err(wrong) => usage(&wrong),
         },
         ["deps"] => deps(),
+        ["links"] => all_is_well(&links::problems(root()), "no link leads nowhere"),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -53,12 +56,17 @@ fn usage(wrong: &str) -> ExitCode {
 
 fn deps() -> ExitCode {
     print!("{}", arrows::table());
-    let problems = deps::problems(root());
-    for problem in &problems {
+    let well = "the arrows hold, and docs/dependencies.md is complete";
+    all_is_well(&deps::problems(root()), well)
+}
+
+/// Says all that was found wrong, or that all is well.
+fn all_is_well(problems: &[String], well: &str) -> ExitCode {
+    for problem in problems {
         eprintln!("{problem}");
     }
     if problems.is_empty() {
-        println!("the arrows hold, and docs/dependencies.md is complete");
+        println!("{well}");
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
