@@ -2,13 +2,6 @@
 
 use postroad_wire::address::{Domain, Host, Limits, LocalPart, Mailbox};
 
-/// Lengths were checked when the name was read; the compared form may be longer.
-const ANY_LENGTH: Limits = Limits {
-    local_part: usize::MAX,
-    domain: usize::MAX,
-    path: usize::MAX,
-};
-
 /// A domain as it is compared: A-labels in lower case.
 pub(crate) fn domain(name: &Domain) -> String {
     // What IDNA does not allow is no registered name, but an operator may still use it inside.
@@ -22,9 +15,10 @@ pub(crate) fn local(name: &LocalPart) -> String {
 
 /// The mailbox of two compared names; none if one can't be written.
 pub(crate) fn mailbox(local: &str, domain: &str) -> Option<Mailbox> {
+    // Lengths were checked when the name was read; the compared form may be longer.
     Some(Mailbox {
-        local: LocalPart::from_unquoted(local, &ANY_LENGTH).ok()?,
-        host: Host::Domain(Domain::parse(domain, &ANY_LENGTH).ok()?),
+        local: LocalPart::from_unquoted(local, &Limits::NONE).ok()?,
+        host: Host::Domain(Domain::parse(domain, &Limits::NONE).ok()?),
     })
 }
 
