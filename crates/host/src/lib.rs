@@ -6,7 +6,7 @@
 //! * [`clock`]: what time it is; [`clock::SimClock`] is set by hand.
 //! * [`chance`]: random numbers, from the system or from a seed.
 //! * [`tasks`]: futures, threads, sleeping, time-outs, signals.
-//! * [`net`]: TCP listeners and connections. These have no simulated form.
+//! * [`net`]: listeners and connections. These have no simulated form.
 //! * [`disk`]: files; [`disk::sim::SimDisk`] loses at a crash what was not synced.
 
 // This is the one crate that may call what clippy.toml bans everywhere else.

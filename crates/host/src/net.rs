@@ -2,6 +2,7 @@
 //!
 //! As thin as can be: sessions are pure and are simulated without sockets.
 
+mod outbound;
 pub mod unix;
 
 use std::io;
@@ -13,6 +14,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+pub use outbound::{Connection, Transport, addresses, connect_tcp, connect_unix};
 
 /// A listening socket.
 #[derive(Debug)]
