@@ -15,7 +15,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-pub use outbound::{Connection, Transport, addresses, connect_tcp, connect_unix};
+pub use outbound::{Connection, Transport, addresses, connect_tcp};
 
 /// A listening socket.
 #[derive(Debug)]

@@ -1,13 +1,12 @@
-//! Connections made from here: name look-up, TCP and Unix sockets.
+//! Connections made from here: name look-up, and TCP from an address of ours.
 
 use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, UnixStream};
+use tokio::net::TcpSocket;
 
 use super::Stream;
 use crate::tasks::{TimedOut, timeout};
@@ -64,15 +63,6 @@ pub async fn connect_tcp(
     Ok(Box::new(Stream::new(stream)))
 }
 
-/// Connects to a Unix socket, within `how_long`: it waits while the listener's queue is full.
-///
-/// # Errors
-/// `TimedOut` when it takes longer, else what the system said.
-pub async fn connect_unix(path: &Path, how_long: Duration) -> io::Result<Connection> {
-    let stream = within(how_long, UnixStream::connect(path)).await?;
-    Ok(Box::new(stream))
-}
-
 async fn within<T>(how_long: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     match timeout(how_long, work).await {
         Ok(done) => done,
@@ -103,28 +93,6 @@ mod tests {
             assert_eq!(&octet, b"x");
             let other = Some(IpAddr::from(Ipv6Addr::LOCALHOST));
             assert!(connect_tcp(to, other, LIMIT).await.is_err());
-            Ok(())
-        })?
-    }
-
-    #[test]
-    fn a_unix_socket_is_connected_to() -> io::Result<()> {
-        crate::tasks::run(0, async {
-            let folder = tempfile::tempdir()?;
-            let path = folder.path().join("socket");
-            let refused = connect_unix(&path, LIMIT).await;
-            assert_eq!(
-                refused.err().map(|e| e.kind()),
-                Some(io::ErrorKind::NotFound)
-            );
-            let listener = tokio::net::UnixListener::bind(&path)?;
-            let mut client = connect_unix(&path, LIMIT).await?;
-            let (mut server, _) = listener.accept().await?;
-            server.write_all(b"hello").await?;
-            drop(server);
-            let mut said = String::new();
-            client.read_to_string(&mut said).await?;
-            assert_eq!(said, "hello");
             Ok(())
         })?
     }
