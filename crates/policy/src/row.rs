@@ -4,15 +4,22 @@
 //! what it answers. A reason that can hardly arise at a row gets that row's nearest situation of
 //! the same class.
 
+use std::convert::Infallible;
+use std::fmt::Debug;
+
 use postroad_reply::{
     ConnectReply, DataReply, EhloReply, EndOfDataReply, HeloReply, LhloReply, MailReply, RcptReply,
-    Situated,
+    Rule, Situated,
 };
 
 use crate::verdict::Reason;
 
 /// A row that verdicts can be put to.
 pub trait Judged: Situated {
+    /// What names the rule that discards a message: [`Rule`] at the end of the data. At any other
+    /// row nothing can be discarded, and there is no such value.
+    type Discard: Debug + Clone + Eq + From<Infallible>;
+
     /// The 4yz for a reason; none where the row has no 4yz but its life cycle's 421.
     fn temporary(reason: Reason) -> Option<Self>;
 
@@ -21,6 +28,8 @@ pub trait Judged: Situated {
 }
 
 impl Judged for ConnectReply {
+    type Discard = Infallible;
+
     /// At the greeting 421 is the one way to say "later" (RFC 5321 3.8).
     fn temporary(reason: Reason) -> Option<ConnectReply> {
         use Reason as R;
@@ -50,6 +59,8 @@ impl Judged for ConnectReply {
 }
 
 impl Judged for HeloReply {
+    type Discard = Infallible;
+
     fn temporary(_: Reason) -> Option<HeloReply> {
         None
     }
@@ -60,6 +71,8 @@ impl Judged for HeloReply {
 }
 
 impl Judged for EhloReply {
+    type Discard = Infallible;
+
     fn temporary(_: Reason) -> Option<EhloReply> {
         None
     }
@@ -70,6 +83,8 @@ impl Judged for EhloReply {
 }
 
 impl Judged for LhloReply {
+    type Discard = Infallible;
+
     fn temporary(_: Reason) -> Option<LhloReply> {
         None
     }
@@ -81,6 +96,8 @@ impl Judged for LhloReply {
 }
 
 impl Judged for MailReply {
+    type Discard = Infallible;
+
     fn temporary(reason: Reason) -> Option<MailReply> {
         use Reason as R;
         Some(match reason {
@@ -125,6 +142,8 @@ impl Judged for MailReply {
 }
 
 impl Judged for RcptReply {
+    type Discard = Infallible;
+
     fn temporary(reason: Reason) -> Option<RcptReply> {
         use Reason as R;
         Some(match reason {
@@ -167,6 +186,8 @@ impl Judged for RcptReply {
 }
 
 impl Judged for DataReply {
+    type Discard = Infallible;
+
     fn temporary(reason: Reason) -> Option<DataReply> {
         use Reason as R;
         Some(match reason {
@@ -215,6 +236,8 @@ impl Judged for DataReply {
 }
 
 impl Judged for EndOfDataReply {
+    type Discard = Rule;
+
     fn temporary(reason: Reason) -> Option<EndOfDataReply> {
         use Reason as R;
         Some(match reason {

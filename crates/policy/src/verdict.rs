@@ -1,13 +1,26 @@
 //! What a rule says, and what becomes of it at one row of the reply table.
 
-use postroad_reply::{Answer, Rule, Text};
+use std::convert::Infallible;
+
+use postroad_reply::{Answer, Text};
 
 use crate::row::Judged;
 
 /// What a rule says about a session, a recipient or a message.
+///
+/// `D` names the rule that discards: [`Rule`](postroad_reply::Rule) where it speaks of a whole
+/// message. Nothing else can be discarded, so elsewhere there is no such value, and a rule that
+/// discards can't be asked before the end of the data:
+///
+/// ```compile_fail,E0277
+/// use postroad_policy::Verdict;
+/// use postroad_reply::{MailReply, Rule, Text};
+///
+/// let _ = Verdict::Discard(Rule(Text::new("no-newsletters"))).on::<MailReply>();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub enum Verdict {
+pub enum Verdict<D = Infallible> {
     /// Nothing stands against it.
     Accept,
     /// Not now: a 4yz. The note is told to the client in place of the table's words.
@@ -18,7 +31,7 @@ pub enum Verdict {
     /// life cycle.
     Disconnect(Text),
     /// Go on as if accepted, and keep nothing of the message: the rule of this name says so.
-    Discard(Rule),
+    Discard(D),
 }
 
 /// Why something is refused. Adding one makes every row say what it answers.
@@ -87,28 +100,31 @@ impl Reason {
 /// A verdict as one row of the reply table sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub enum Decision<S> {
+pub enum Decision<S: Judged> {
     /// Go on.
     Pass,
     /// Refuse with this reply.
     Refuse(Answer<S>),
     /// End the session with its life cycle's 421. Why is for the log.
     Disconnect(Text),
-    /// Go on, and answer the end of the data with
+    /// Answer the end of the data with
     /// [`EndOfDataReply::Discarded`](postroad_reply::EndOfDataReply::Discarded).
-    Discard(Rule),
+    Discard(S::Discard),
 }
 
-impl Verdict {
+impl<D> Verdict<D> {
     /// What it comes to at the row of `S`.
     ///
     /// Where the row has no reply of the class (a temporary refusal of EHLO), the session is
     /// ended: 421 is the only way to say it.
-    pub fn on<S: Judged>(self) -> Decision<S> {
+    pub fn on<S: Judged>(self) -> Decision<S>
+    where
+        D: Into<S::Discard>,
+    {
         let (said, reason, note) = match self {
             Verdict::Accept => return Decision::Pass,
             Verdict::Disconnect(why) => return Decision::Disconnect(why),
-            Verdict::Discard(rule) => return Decision::Discard(rule),
+            Verdict::Discard(rule) => return Decision::Discard(rule.into()),
             Verdict::Temporary(reason, note) => (S::temporary(reason), reason, note),
             Verdict::Permanent(reason, note) => (S::permanent(reason), reason, note),
         };
@@ -122,7 +138,7 @@ impl Verdict {
     }
 }
 
-impl<S> Decision<S> {
+impl<S: Judged> Decision<S> {
     /// This decision, or what `next` says where nothing stood against it. The next rule isn't
     /// asked in vain.
     pub fn or_else(self, next: impl FnOnce() -> Decision<S>) -> Decision<S> {

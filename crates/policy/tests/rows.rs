@@ -104,9 +104,8 @@ fn the_reasons_a_first_server_has_get_their_replies() {
 #[test]
 fn a_note_replaces_the_words_and_nothing_else() {
     let note = Some(Text::new("write to postmaster"));
-    let Decision::Refuse(answer) =
-        Verdict::Permanent(Reason::PolicyRefused, note).on::<RcptReply>()
-    else {
+    let refused: Verdict = Verdict::Permanent(Reason::PolicyRefused, note);
+    let Decision::Refuse(answer) = refused.on::<RcptReply>() else {
         panic!("no refusal");
     };
     assert_eq!(answer.said(), &RcptReply::PolicyRefused);
@@ -121,11 +120,10 @@ fn a_note_replaces_the_words_and_nothing_else() {
 #[test]
 fn what_is_no_refusal_is_passed_on_as_it_is() {
     let why = Text::new("harvesting");
-    assert_eq!(Verdict::Accept.on::<MailReply>(), Decision::Pass);
-    assert_eq!(
-        Verdict::Disconnect(why.clone()).on::<RcptReply>(),
-        Decision::Disconnect(why)
-    );
+    let accept: Verdict = Verdict::Accept;
+    assert_eq!(accept.on::<MailReply>(), Decision::Pass);
+    let disconnect: Verdict = Verdict::Disconnect(why.clone());
+    assert_eq!(disconnect.on::<RcptReply>(), Decision::Disconnect(why));
     let rule = Rule(Text::new("no-newsletters"));
     assert_eq!(
         Verdict::Discard(rule.clone()).on::<EndOfDataReply>(),
@@ -135,7 +133,8 @@ fn what_is_no_refusal_is_passed_on_as_it_is() {
 
 #[test]
 fn the_first_rule_that_speaks_decides() {
-    let refuse = || Verdict::Permanent(Reason::MailLoop, None).on::<EndOfDataReply>();
+    let loops: Verdict = Verdict::Permanent(Reason::MailLoop, None);
+    let refuse = || loops.clone().on::<EndOfDataReply>();
     assert_eq!(Decision::Pass.or_else(refuse), refuse());
     assert_eq!(refuse().or_else(|| panic!("asked in vain")), refuse());
 }

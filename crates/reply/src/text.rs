@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::convert::Infallible;
 
 use crate::receipt::Receipt;
 
@@ -129,6 +130,13 @@ impl From<Text> for Lines {
 /// The name of the rule by which a message was discarded: for the record, never for the client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Rule(pub Text);
+
+impl From<Infallible> for Rule {
+    /// Where no rule discards, there is none to name.
+    fn from(never: Infallible) -> Rule {
+        match never {}
+    }
+}
 
 /// What a situation carries, as words for the client.
 pub(crate) trait Told {

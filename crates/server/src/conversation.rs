@@ -1,6 +1,7 @@
 //! Answers one session's questions: asks the directory, policy and the store, and turns what they
 //! say into a reply of the row.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -405,10 +406,10 @@ impl<S: QueueStore> Conversation<S> {
         accepted: R::Reply,
     ) where
         R: Question,
-        R::Reply: Judged,
+        R::Reply: Judged<Discard = Infallible>,
     {
         match verdict.on::<R::Reply>() {
-            Decision::Pass | Decision::Discard(_) => session.answer(ticket, accepted, self.now()),
+            Decision::Pass => session.answer(ticket, accepted, self.now()),
             Decision::Refuse(refusal) => session.answer(ticket, refusal, self.now()),
             Decision::Disconnect(why) => self.disconnect(&why, session),
         }
