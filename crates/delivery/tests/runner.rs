@@ -312,9 +312,9 @@ fn a_recipient_without_a_next_hop_waits_alone_until_there_is_one() {
         due,
         last: Some(last),
         ..
-    } = &page[0].lives[0]
+    } = &page[0].state.lives[0]
     else {
-        panic!("{:?}", page[0].lives);
+        panic!("{:?}", page[0].state.lives);
     };
     assert_eq!((*attempts, last.words()), (1, "no such domain here"));
     assert!(*due > START);
@@ -349,7 +349,7 @@ fn a_message_is_not_given_up_while_nobody_could_be_told() {
             .advance(Duration::from_secs(30 * 24 * 3600));
         node.deliverer.attempt(leased).await;
         let page = node.store.page(None, 1).await.expect("it is in memory");
-        let due = page[0].lives[0].pending_due().expect("it is owed");
+        let due = page[0].state.lives[0].pending_due().expect("it is owed");
         assert!(due > node.deliverer.clock.unix());
     });
 }

@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod envelope;
+pub mod history;
 pub mod id;
 pub mod life;
 pub mod notice;
@@ -15,6 +16,7 @@ pub mod scheduler;
 pub mod state;
 
 pub use envelope::{ClientTrace, Envelope, Recipient, RouteKey};
+pub use history::History;
 pub use id::QueueIdMaker;
 pub use life::{Handover, Life, Outcome, RecipientIx};
 pub use notice::{Action, Mark, NoticeState, owes};

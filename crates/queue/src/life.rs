@@ -4,7 +4,8 @@ use alloc::string::String;
 
 use postroad_clock::UnixMs;
 
-use crate::notice::{Mark, NoticeState};
+use crate::envelope::Envelope;
+use crate::notice::{Action, Mark, NoticeState, owes};
 use crate::report::{MOST_WORDS, Report};
 use crate::state::DELETED_BY_OPERATOR;
 
@@ -112,7 +113,7 @@ impl Life {
 
     /// Records an outcome of `now`; true if that changed anything. What is settled stays so, and
     /// an attempt that is recorded isn't recorded again.
-    pub(crate) fn apply(&mut self, outcome: &Outcome, now: UnixMs) -> bool {
+    pub fn apply(&mut self, outcome: &Outcome, now: UnixMs) -> bool {
         let Life::Pending {
             attempts, delay, ..
         } = self
@@ -177,6 +178,34 @@ impl Life {
             }
             Life::Discarded { .. } => {}
         }
+    }
+}
+
+impl Outcome {
+    /// The recipient at `ix` has it; whether the sender is told follows from `how` and `NOTIFY`.
+    pub fn delivered(
+        envelope: &Envelope,
+        ix: RecipientIx,
+        how: Handover,
+        report: Report,
+    ) -> Outcome {
+        let notice = match how {
+            Handover::Delivered => owes(envelope, ix, Action::Delivered),
+            Handover::Relayed => owes(envelope, ix, Action::Relayed),
+            // A conforming next hop tells (RFC 3461 5.2.1).
+            Handover::PassedOn => NoticeState::Unwanted,
+        };
+        Outcome::Delivered {
+            how,
+            report,
+            notice,
+        }
+    }
+
+    /// The recipient at `ix` can't be delivered; whether the sender is told follows from `NOTIFY`.
+    pub fn failed(envelope: &Envelope, ix: RecipientIx, report: Report) -> Outcome {
+        let notice = owes(envelope, ix, Action::Failed);
+        Outcome::Failed { report, notice }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which notices are owed about a message (RFC 3461), and what has become of them.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use postroad_clock::UnixMs;
 use postroad_wire::address::ReversePath;
@@ -139,6 +140,16 @@ pub(crate) fn of_aliases(envelope: &Envelope) -> Mark {
 fn is_expanded(envelope: &Envelope, recipient: &Recipient) -> bool {
     let same = |other: &&Recipient| other.origin == recipient.origin;
     envelope.recipients.iter().filter(same).nth(1).is_some()
+}
+
+/// For how long a notice may wait for what is still being delivered of its message, so that one
+/// notice tells of all.
+pub const PATIENCE: Duration = Duration::from_secs(5 * 60);
+
+/// Whether the notice of a message is to be committed now: it is `owed_since` then, and nothing of
+/// the message is in flight or it has waited long enough.
+pub fn is_due(owed_since: Option<UnixMs>, in_flight: bool, now: UnixMs) -> bool {
+    owed_since.is_some_and(|since| !in_flight || now >= since + PATIENCE)
 }
 
 /// What one notice is to say of one recipient.

@@ -14,6 +14,7 @@
 
 mod envelope;
 mod field;
+mod history;
 mod report;
 mod state;
 

@@ -88,6 +88,15 @@ impl Report {
     pub fn words(&self) -> &str {
         &self.words
     }
+
+    /// The same with no more than `most` octets of reply and words each, for a history.
+    pub(crate) fn cut(&self, most: usize) -> Report {
+        Report {
+            reply: self.reply.as_ref().map(|reply| clean(reply, most)),
+            words: clean(&self.words, most),
+            ..self.clone()
+        }
+    }
 }
 
 impl Peer {

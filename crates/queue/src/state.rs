@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use postroad_clock::UnixMs;
 
 use crate::envelope::{Envelope, RouteKey};
+use crate::history::{Event, History, What};
 use crate::life::{Life, Outcome, RecipientIx};
 use crate::notice::{self, Mark};
 use crate::record::Unknown;
@@ -28,6 +29,8 @@ pub struct MessageState {
     pub redirect: Option<RouteKey>,
     /// What an operator said while the message was leased, oldest first; at most one of a kind.
     pub waiting: Vec<Waiting>,
+    /// What happened to it so far.
+    pub history: History,
     /// What a later version of Postroad wrote about it.
     pub unknown: Unknown,
 }
@@ -43,7 +46,8 @@ pub enum Amendment {
     RetryNow,
     /// Takes it out of the queue without a word: no notice is sent.
     Delete,
-    /// Sends its pending recipients' mail by another route.
+    /// Sends its pending recipients' mail by another route; the empty one takes an earlier
+    /// redirection away.
     Redirect(RouteKey),
 }
 
@@ -75,6 +79,7 @@ impl MessageState {
             held: false,
             redirect: None,
             waiting: Vec::new(),
+            history: History::default(),
             unknown: Unknown::default(),
         }
     }
@@ -92,13 +97,15 @@ impl MessageState {
     /// A recipient that is settled stays as it is, an attempt that was already told changes
     /// nothing, and so does a place that isn't in the list: so each outcome can be said again.
     pub fn apply(&mut self, outcomes: &[(RecipientIx, Outcome)], now: UnixMs) -> bool {
+        let lives = &mut self.lives;
         let mut changed = false;
-        for (ix, outcome) in outcomes {
-            let life = usize::try_from(ix.0)
-                .ok()
-                .and_then(|i| self.lives.get_mut(i));
-            changed |= life.is_some_and(|life| life.apply(outcome, now));
-        }
+        let recorded = outcomes.iter().filter_map(|(ix, outcome)| {
+            let life = lives.get_mut(usize::try_from(ix.0).ok()?)?;
+            let new = life.apply(outcome, now);
+            changed |= new;
+            new.then_some((*ix, outcome))
+        });
+        self.history.settled(now, recorded);
         changed
     }
 
@@ -115,10 +122,12 @@ impl MessageState {
 
     /// What an operator does to a message that nobody has leased.
     pub fn amend(&mut self, amendment: Amendment, now: UnixMs) {
-        match amendment {
+        match &amendment {
             Amendment::Hold => self.held = true,
             Amendment::Release => self.held = false,
-            Amendment::Redirect(route) => self.redirect = Some(route),
+            Amendment::Redirect(route) => {
+                self.redirect = (*route != RouteKey::local()).then(|| route.clone());
+            }
             Amendment::RetryNow => {
                 for life in &mut self.lives {
                     if let Life::Pending { due, .. } = life {
@@ -133,6 +142,8 @@ impl MessageState {
                 self.expanded = Mark::None;
             }
         }
+        let what = What::Amended(amendment);
+        self.history.push(Event { at: now, what });
     }
 
     /// What an operator does to a leased message: it waits for the next
@@ -201,10 +212,14 @@ impl MessageState {
 
     /// Records that the notice about all recipients that were owed one is committed: each `Owed`
     /// becomes `Sent`. True if there was one: only then may the notice be committed.
-    pub fn notices_committed(&mut self) -> bool {
+    pub fn notices_committed(&mut self, now: UnixMs) -> bool {
         let mut any = self.expanded.commit();
         for life in &mut self.lives {
             any |= life.notice_committed();
+        }
+        if any {
+            let what = What::Noticed;
+            self.history.push(Event { at: now, what });
         }
         any
     }

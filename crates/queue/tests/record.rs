@@ -9,13 +9,14 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use postroad_clock::UnixMs;
 use postroad_message::{Edit, Facts};
+use postroad_queue::history::{Attempted, End, Event, What};
 use postroad_queue::record::{
     NotARecord, Unknown, decode_envelope, decode_state, encode_envelope, encode_state,
 };
 use postroad_queue::state::Waiting;
 use postroad_queue::{
-    Amendment, ClientTrace, Envelope, Handover, Life, Mark, MessageState, NoticeState, Peer,
-    Recipient, Report, RouteKey,
+    Amendment, ClientTrace, Envelope, Handover, History, Life, Mark, MessageState, NoticeState,
+    Peer, Recipient, RecipientIx, Report, RouteKey,
 };
 use postroad_reply::Enhanced;
 use postroad_wire::address::{
@@ -226,15 +227,51 @@ fn any_route() -> impl Strategy<Value = RouteKey> {
     ".{0,20}".prop_map(|text| RouteKey(text.into()))
 }
 
-fn any_waiting() -> impl Strategy<Value = Waiting> {
-    let amendment = prop_oneof![
+fn any_amendment() -> impl Strategy<Value = Amendment> {
+    prop_oneof![
         Just(Amendment::Hold),
         Just(Amendment::Release),
         Just(Amendment::RetryNow),
         Just(Amendment::Delete),
         any_route().prop_map(Amendment::Redirect),
+    ]
+}
+
+fn any_history() -> impl Strategy<Value = History> {
+    let end = prop::sample::select(vec![
+        End::Delivered(Handover::Delivered),
+        End::Delivered(Handover::Relayed),
+        End::Delivered(Handover::PassedOn),
+        End::Deferred,
+        End::Failed,
+        End::Discarded,
+    ]);
+    let recipients = prop::collection::vec(any::<u32>().prop_map(RecipientIx), 0..40);
+    let what = prop_oneof![
+        (recipients, any::<u32>(), end, any_report()).prop_map(
+            |(recipients, others, end, report)| {
+                What::Attempted(Attempted::new(recipients, others, end, &report))
+            }
+        ),
+        any_amendment().prop_map(What::Amended),
+        Just(What::Noticed),
     ];
-    (amendment, any::<u64>()).prop_map(|(amendment, at)| Waiting {
+    let event = (any::<u64>(), what).prop_map(|(at, what)| Event {
+        at: UnixMs(at),
+        what,
+    });
+    let sizes = prop_oneof![0..4usize, 60..70usize];
+    sizes
+        .prop_flat_map(move |size| prop::collection::vec(event.clone(), size))
+        .prop_map(|events| {
+            let mut history = History::default();
+            events.into_iter().for_each(|event| history.push(event));
+            history
+        })
+}
+
+fn any_waiting() -> impl Strategy<Value = Waiting> {
+    (any_amendment(), any::<u64>()).prop_map(|(amendment, at)| Waiting {
         amendment,
         at: UnixMs(at),
     })
@@ -247,15 +284,19 @@ fn any_state() -> impl Strategy<Value = MessageState> {
         any::<bool>(),
         prop::option::of(any_route()),
         prop::collection::vec(any_waiting(), 0..4),
+        any_history(),
     )
-        .prop_map(|(lives, expanded, held, redirect, waiting)| MessageState {
-            lives,
-            expanded,
-            held,
-            redirect,
-            waiting,
-            unknown: Unknown::default(),
-        })
+        .prop_map(
+            |(lives, expanded, held, redirect, waiting, history)| MessageState {
+                lives,
+                expanded,
+                held,
+                redirect,
+                waiting,
+                history,
+                unknown: Unknown::default(),
+            },
+        )
 }
 
 /// Changes some octets, so that what comes near a record is tried too.
@@ -433,6 +474,64 @@ fn example_state() -> MessageState {
                 at: UnixMs(1_790_000_000_900),
             },
         ],
+        history: History::default(),
+        unknown: Unknown::default(),
+    }
+}
+
+/// What the first version had no words for.
+fn later_state() -> MessageState {
+    let report = Report::plain("the mailbox is closed")
+        .with_status(Enhanced::parse("5.1.1").unwrap())
+        .with_peer(Peer::new(
+            "mx.example.net",
+            "[2001:db8::25]:25".parse().ok(),
+        ))
+        .with_reply("550 5.1.1 No such user");
+    let at = |ms: u64| UnixMs(1_790_000_000_000 + ms);
+    let mut history = History::default();
+    let two = [RecipientIx(0), RecipientIx(300)];
+    let events = [
+        What::Attempted(Attempted::new(two, 1, End::Failed, &report)),
+        What::Attempted(Attempted::new(
+            [RecipientIx(1)],
+            0,
+            End::Delivered(Handover::PassedOn),
+            &Report::default(),
+        )),
+        What::Amended(Amendment::Redirect(RouteKey(
+            "smtp://[192.0.2.1]:25".into(),
+        ))),
+        What::Noticed,
+    ];
+    for (ms, what) in (0..).zip(events) {
+        history.push(Event { at: at(ms), what });
+    }
+    MessageState {
+        lives: vec![
+            Life::Pending {
+                attempts: 9,
+                due: at(5_000),
+                last: Some(report.clone()),
+                delay: Mark::Sent,
+            },
+            Life::Delivered {
+                at: at(10),
+                how: Handover::Relayed,
+                report: report.clone(),
+                notice: NoticeState::Owed,
+            },
+            Life::Failed {
+                at: at(20),
+                report,
+                notice: NoticeState::Owed,
+            },
+        ],
+        expanded: Mark::Owed(at(0)),
+        held: false,
+        redirect: None,
+        waiting: Vec::new(),
+        history,
         unknown: Unknown::default(),
     }
 }
@@ -457,6 +556,7 @@ fn hex(octets: &[u8]) -> String {
 // then it keeps the files as they are and adds its own.
 const ENVELOPE_1: &str = include_str!("golden/envelope-1.hex");
 const STATE_1: &str = include_str!("golden/state-1.hex");
+const STATE_2: &str = include_str!("golden/state-2.hex");
 
 #[test]
 fn the_envelope_of_the_first_version_is_readable() {
@@ -471,6 +571,28 @@ fn the_state_of_the_first_version_is_readable() {
     let read = decode_state(&octets(STATE_1)).unwrap();
     assert_eq!(read, example_state());
     assert_eq!(hex(&encode_state(&read)), STATE_1);
+}
+
+#[test]
+fn reports_marks_and_history_are_readable() {
+    assert_eq!(hex(&encode_state(&later_state())), STATE_2);
+    assert_eq!(decode_state(&octets(STATE_2)), Ok(later_state()));
+}
+
+#[test]
+fn an_event_of_a_later_version_is_passed_over_and_counted() {
+    // An event whose choice is 99, and one whose field 50 means nothing here.
+    let octets = [
+        &[b'S', 6, 6, 1, 1, 5, 2, 1, 99][..],
+        &[6, 10, 1, 1, 5, 2, 1, 11, 50, 2, 7, 7],
+    ];
+    let state = decode_state(&octets.concat()).unwrap();
+    let noticed = Event {
+        at: UnixMs(5),
+        what: What::Noticed,
+    };
+    assert_eq!(state.history.events(), [noticed]);
+    assert_eq!(state.history.left_out(), 1);
 }
 
 #[test]

@@ -112,8 +112,8 @@ fn a_notice_owed_is_work_for_no_next_hop() {
     state.apply(&outcomes, UnixMs(2_000));
     assert_eq!(state.owes_notice_since(), Some(UnixMs(2_000)));
     assert_eq!(state.due(&envelope), due(2_000, ""));
-    assert!(state.notices_committed());
-    assert!(!state.notices_committed(), "only once");
+    assert!(state.notices_committed(UnixMs(2_500)));
+    assert!(!state.notices_committed(UnixMs(2_500)), "only once");
     let notices: Vec<_> = state
         .lives
         .iter()
@@ -274,7 +274,7 @@ fn tell(state: &mut MessageState, said: &Said, now: UnixMs) {
             state.end_lease();
         }
         Said::Notice => {
-            state.notices_committed();
+            state.notices_committed(UnixMs(2_500));
         }
     }
 }

@@ -261,6 +261,7 @@ impl<F> Core<F> {
         self.index.set_leased(id, Some(token));
         Leased {
             lives: new.state.lives.clone(),
+            expanded: new.state.expanded,
             redirect: new.state.redirect.clone(),
             envelope: Arc::clone(&new.envelope),
             fresh: new.fresh,

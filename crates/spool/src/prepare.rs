@@ -48,7 +48,10 @@ impl<D: Disk> Committer<D> {
             core.changing.insert(id);
         }
         let mut changed = state.settle(&settle.outcomes, settle.now);
-        let notice = settle.notice.as_ref().filter(|_| state.notices_committed());
+        let notice = settle
+            .notice
+            .as_ref()
+            .filter(|_| state.notices_committed(settle.now));
         changed |= notice.is_some();
         let settled = Settled {
             finished: state.is_finished(),

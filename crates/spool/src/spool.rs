@@ -179,9 +179,7 @@ impl<D: Disk> Spool<D> {
                 )) => entries.push(Entry {
                     id,
                     envelope,
-                    lives: state.lives,
-                    held: state.held,
-                    redirect: state.redirect,
+                    state,
                     leased: self.shared.core().leases.get(id).map(|slot| slot.until),
                 }),
                 // It was settled while it was read.
@@ -420,6 +418,7 @@ fn begin_lease<F>(
         lease: core.leases.begin(id, slot),
         envelope: stored.envelope,
         lives: stored.state.lives,
+        expanded: stored.state.expanded,
         redirect: stored.state.redirect,
         fresh: None,
     }

@@ -219,7 +219,10 @@ async fn entries(store: &impl QueueStore) -> Vec<Entry> {
 async fn lives(store: &impl QueueStore, id: QueueId) -> Vec<Life> {
     let entries = entries(store).await;
     let entry = entries.into_iter().find(|entry| entry.id == id);
-    entry.unwrap_or_else(|| panic!("{id} is queued")).lives
+    entry
+        .unwrap_or_else(|| panic!("{id} is queued"))
+        .state
+        .lives
 }
 
 fn delivered(ix: u32) -> (RecipientIx, Outcome) {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use postroad_clock::UnixMs;
-use postroad_queue::{Envelope, Life, Outcome, RecipientIx, RouteKey};
+use postroad_queue::{Envelope, Life, Mark, MessageState, Outcome, RecipientIx, RouteKey};
 use postroad_reply::{QueueId, Receipt, TransactionId};
 
 pub use memory::MemoryStore;
@@ -99,6 +99,18 @@ pub trait QueueStore: Send + Sync + 'static {
         most: usize,
     ) -> impl Future<Output = Result<Vec<Entry>, Trouble>> + Send;
 
+    /// The one message of that name: [`Trouble::Unknown`] if there is none.
+    ///
+    /// It is a page of one, which no store has to search for.
+    fn show(&self, id: QueueId) -> impl Future<Output = Result<Entry, Trouble>> + Send {
+        let before = id.0.checked_sub(1).map(QueueId);
+        let page = self.page(before, 1);
+        async move {
+            let entry = page.await?.pop().filter(|entry| entry.id == id);
+            entry.ok_or(Trouble::Unknown(id))
+        }
+    }
+
     /// Whether there is room. Cheap, and it never waits: asked at each greeting and each MAIL.
     fn pressure(&self) -> Pressure;
 }
@@ -163,6 +175,8 @@ pub struct Leased {
     pub envelope: Arc<Envelope>,
     /// Where each recipient stands, in the envelope's order.
     pub lives: Vec<Life>,
+    /// What has become of the notice about aliases that stand for several recipients.
+    pub expanded: Mark,
     /// By which route an operator sends what is pending, instead of the recipients' own.
     pub redirect: Option<RouteKey>,
     /// The received octets, where they are fresh and still in memory.
@@ -200,12 +214,8 @@ pub struct Entry {
     pub id: QueueId,
     /// What came with it.
     pub envelope: Arc<Envelope>,
-    /// Where each recipient stands.
-    pub lives: Vec<Life>,
-    /// Kept back by an operator.
-    pub held: bool,
-    /// By which route an operator sends what is pending, instead of the recipients' own.
-    pub redirect: Option<RouteKey>,
+    /// Where it stands, and how it got there.
+    pub state: MessageState,
     /// Until when it is leased, which is being delivered; a lease that has run out may still show.
     pub leased: Option<UnixMs>,
 }

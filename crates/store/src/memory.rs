@@ -254,7 +254,7 @@ impl Queue {
         };
         message.state.settle(outcomes, now);
         // Its marks change only with a notice at hand, and it is kept only with marks changed.
-        let notice = notice.filter(|_| message.state.notices_committed());
+        let notice = notice.filter(|_| message.state.notices_committed(now));
         let notice = notice.map(|notice| {
             let id = self.ids.make(now);
             self.messages
@@ -342,6 +342,7 @@ impl Message {
             lease: Lease { id, token, until },
             envelope: self.envelope.clone(),
             lives: self.state.lives.clone(),
+            expanded: self.state.expanded,
             redirect: self.state.redirect.clone(),
             fresh: None,
         }
@@ -356,9 +357,7 @@ impl Message {
         Entry {
             id,
             envelope: self.envelope.clone(),
-            lives: self.state.lives.clone(),
-            held: self.state.held,
-            redirect: self.state.redirect.clone(),
+            state: self.state.clone(),
             leased: self.leased,
         }
     }

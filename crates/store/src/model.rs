@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use postroad_clock::UnixMs;
-use postroad_queue::{Envelope, Life, RecipientIx, RouteKey};
+use postroad_queue::{Envelope, History, Life, Mark, RecipientIx, RouteKey};
 use postroad_reply::{QueueId, TransactionId};
 use proptest::sample::Index;
 
@@ -69,8 +69,11 @@ struct Shown {
     number: usize,
     envelope: Arc<Envelope>,
     lives: Vec<Life>,
+    expanded: Mark,
     redirect: Option<RouteKey>,
     held: bool,
+    /// As a listing shows it; a claim doesn't.
+    history: History,
     leased: Option<UnixMs>,
 }
 
@@ -215,9 +218,11 @@ impl Run {
         let shown = page.into_iter().map(|entry| Shown {
             number: self.number(entry.id),
             envelope: entry.envelope,
-            lives: entry.lives,
-            redirect: entry.redirect,
-            held: entry.held,
+            lives: entry.state.lives,
+            expanded: entry.state.expanded,
+            redirect: entry.state.redirect,
+            held: entry.state.held,
+            history: entry.state.history,
             // One that has run out may still show, and need not.
             leased: entry.leased.filter(|until| *until > at(self.now)),
         });
@@ -239,8 +244,10 @@ impl Run {
             number: self.number(leased.lease.id),
             envelope: leased.envelope,
             lives: leased.lives,
+            expanded: leased.expanded,
             redirect: leased.redirect,
             held: false,
+            history: History::default(),
             leased: Some(leased.lease.until),
         };
         self.leases.push(Some(leased.lease));

@@ -23,7 +23,7 @@ pub(crate) async fn run<S: QueueStore>(shared: &Shared<'_>, store: &S, calm: boo
         turn().await;
         cursor = page.last().map(|entry| entry.id);
         let entries: Vec<&Entry> = match calm {
-            true => page.iter().filter(|entry| entry.held).collect(),
+            true => page.iter().filter(|entry| entry.state.held).collect(),
             false => page.iter().take(1 + chance.index(2)).collect(),
         };
         for entry in entries {

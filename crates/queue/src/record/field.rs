@@ -152,7 +152,7 @@ pub(super) fn text(value: &[u8]) -> Result<String, NotARecord> {
 }
 
 /// LEB128: seven bits an octet, the lowest first; the top bit says that more follow.
-fn put_number(out: &mut Vec<u8>, mut value: u64) {
+pub(super) fn put_number(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
@@ -161,7 +161,7 @@ fn put_number(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Takes a number off the front of `octets`. A number has one form: no closing zero octets.
-fn take_number(octets: &mut &[u8]) -> Result<u64, NotARecord> {
+pub(super) fn take_number(octets: &mut &[u8]) -> Result<u64, NotARecord> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
         let (octet, rest) = octets.split_first().ok_or(NotARecord::Truncated)?;

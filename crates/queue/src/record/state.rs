@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 use postroad_clock::UnixMs;
 
 use super::field::{FieldReader, FieldWriter, flag, must, number, number32, once, text};
-use super::{NotARecord, Unknown, report};
+use super::{NotARecord, Unknown, history, report};
 use crate::envelope::RouteKey;
+use crate::history::History;
 use crate::life::{Handover, Life};
 use crate::notice::{Mark, NoticeState};
 use crate::report::Report;
@@ -22,6 +23,8 @@ mod tag {
     pub(super) const REDIRECT: u64 = 3;
     pub(super) const WAITING: u64 = 4;
     pub(super) const EXPANDED: u64 = 5;
+    pub(super) const HISTORY: u64 = 6;
+    pub(super) const LEFT_OUT: u64 = 7;
 }
 
 /// Tags within a life.
@@ -60,6 +63,12 @@ pub(super) fn encode(state: &MessageState) -> Vec<u8> {
     for waiting in &state.waiting {
         out.fields(tag::WAITING, |out| put_waiting(out, waiting));
     }
+    for event in state.history.events() {
+        out.fields(tag::HISTORY, |out| history::put(out, event));
+    }
+    if state.history.left_out() > 0 {
+        out.number(tag::LEFT_OUT, u64::from(state.history.left_out()));
+    }
     out.unknown(&state.unknown, None);
     out.finish(alloc::vec![KIND])
 }
@@ -68,6 +77,8 @@ pub(super) fn decode(octets: &[u8]) -> Result<MessageState, NotARecord> {
     let mut reader = FieldReader::of_kind(octets, KIND)?;
     let (mut lives, mut waiting) = (Vec::new(), Vec::new());
     let (mut held, mut redirect, mut expanded) = (None, None, None);
+    let mut history = History::default();
+    let mut left_out = None;
     let mut unknown = Unknown::default();
     while let Some((tag, value)) = reader.next()? {
         match tag {
@@ -75,16 +86,23 @@ pub(super) fn decode(octets: &[u8]) -> Result<MessageState, NotARecord> {
             tag::HELD => once(&mut held, flag(value)?)?,
             tag::REDIRECT => once(&mut redirect, route(value)?)?,
             tag::WAITING => waiting.push(take_waiting(value)?),
+            tag::HISTORY => match history::take(value)? {
+                Some(event) => history.push(event),
+                None => history.leave_out(1),
+            },
+            tag::LEFT_OUT => once(&mut left_out, number32(value)?)?,
             tag::EXPANDED => once(&mut expanded, take_mark(value)?)?,
             _ => unknown.keep(None, tag, value),
         }
     }
+    history.leave_out(left_out.unwrap_or(0));
     Ok(MessageState {
         lives,
         expanded: expanded.unwrap_or_default(),
         held: held.unwrap_or(false),
         redirect,
         waiting,
+        history,
         unknown,
     })
 }

@@ -13,10 +13,10 @@ pub async fn hold_and_release<F: Fixture>(fixture: F) {
     let store = fixture.store();
     let id = put_due(store, at(0), &["a.example"]).await;
     store.amend(id, Amendment::Hold, at(10)).await.unwrap();
-    assert!(entries(store).await[0].held);
+    assert!(entries(store).await[0].state.held);
     assert!(claim_ids(store, all_due(at(9_000))).await.is_empty());
     store.amend(id, Amendment::Release, at(20)).await.unwrap();
-    assert!(!entries(store).await[0].held);
+    assert!(!entries(store).await[0].state.held);
     assert_eq!(claim_ids(store, all_due(at(20))).await, [id]);
 }
 
@@ -48,7 +48,7 @@ pub async fn redirect<F: Fixture>(fixture: F) {
     let to = Amendment::Redirect(route("relay.example"));
     store.amend(id, to, at(10)).await.unwrap();
     assert_eq!(
-        entries(store).await[0].redirect,
+        entries(store).await[0].state.redirect,
         Some(route("relay.example"))
     );
     let skip = |domain| Claim {
@@ -68,13 +68,13 @@ pub async fn of_a_leased_message_it_waits_for_the_settle<F: Fixture>(fixture: F)
     let id = leased.lease.id;
     store.amend(id, Amendment::Hold, at(10)).await.unwrap();
     store.amend(id, Amendment::RetryNow, at(20)).await.unwrap();
-    assert!(!entries(store).await[0].held);
+    assert!(!entries(store).await[0].state.held);
     let outcome = [deferred(0, 1, at(700))];
     store
         .settle(&leased.lease, &outcome, None, at(30))
         .await
         .unwrap();
-    assert!(entries(store).await[0].held);
+    assert!(entries(store).await[0].state.held);
     store.release(leased.lease).await.unwrap();
     store.amend(id, Amendment::Release, at(40)).await.unwrap();
     assert_eq!(
@@ -113,7 +113,7 @@ pub async fn of_a_leased_message_it_waits_for_the_leases_end<F: Fixture>(fixture
     assert!(claim_ids(store, all_due(at(1_000))).await.is_empty());
     let left = entries(store).await;
     assert_eq!(left.len(), 1);
-    assert!(left[0].id == held.lease.id && left[0].held);
+    assert!(left[0].id == held.lease.id && left[0].state.held);
 }
 
 /// Nothing is sent about what was deleted.

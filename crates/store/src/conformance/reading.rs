@@ -36,14 +36,14 @@ pub async fn a_page_shows_leases_and_holds<F: Fixture>(fixture: F) {
     let store = fixture.store();
     let leased = put(store, octets(10), envelope(at(0), &["a.example"])).await;
     let entry = entries(store).await.remove(0);
-    assert_eq!((entry.leased, entry.held), (Some(at(1_000)), false));
+    assert_eq!((entry.leased, entry.state.held), (Some(at(1_000)), false));
     store
         .amend(entry.id, Amendment::Hold, at(10))
         .await
         .unwrap();
     store.release(leased.lease).await.unwrap();
     let entry = entries(store).await.remove(0);
-    assert_eq!((entry.leased, entry.held), (None, true));
+    assert_eq!((entry.leased, entry.state.held), (None, true));
 }
 
 /// From any offset, of any size; empty at the end and after it.

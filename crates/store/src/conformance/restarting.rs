@@ -116,8 +116,8 @@ pub async fn amendments_are_kept<F: Fixture>(fixture: F) {
         .unwrap();
     let fixture = fixture.reopen().await;
     let entry = entries(fixture.store()).await.remove(0);
-    assert!(entry.held);
-    assert_eq!(entry.redirect, Some(route("relay.example")));
+    assert!(entry.state.held);
+    assert_eq!(entry.state.redirect, Some(route("relay.example")));
 }
 
 /// For there is no lease any more that it could wait for.
@@ -136,7 +136,7 @@ pub async fn a_waiting_amendment_takes_effect<F: Fixture>(fixture: F) {
     let fixture = fixture.reopen().await;
     let left = entries(fixture.store()).await;
     assert_eq!(left.len(), 1);
-    assert!(left[0].id == held.lease.id && left[0].held);
+    assert!(left[0].id == held.lease.id && left[0].state.held);
 }
 
 /// Neither lost nor doubled.
