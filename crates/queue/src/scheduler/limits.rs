@@ -72,7 +72,6 @@ impl Default for Pause {
 
 impl Pause {
     /// How long the pause is that comes after `before` others with nothing working in between.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for what closes sites"))]
     pub(super) fn length(&self, before: u32) -> Duration {
         let growth = self.growth_percent.max(100);
         let mut length = self.first.min(self.longest);

@@ -26,9 +26,9 @@ pub struct Offer {
 /// What the driver does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Find out where a route leads, and say it with `resolved`.
+    /// Find out where a route leads, and say it with [`resolved`](super::Scheduler::resolved).
     Resolve(RouteKey),
-    /// Make an attempt, and say how it went with `finished`.
+    /// Make an attempt, and say how it went with [`finished`](super::Scheduler::finished).
     Dispatch(Dispatch),
     /// Settle recipients without an attempt.
     PutBack(PutBack),
@@ -39,7 +39,7 @@ pub enum Action {
 /// One attempt to be made: recipients of one message that a site takes in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispatch {
-    /// Its name, for `finished`.
+    /// Its name, for [`finished`](super::Scheduler::finished).
     pub id: DispatchId,
     /// The message.
     pub message: QueueId,
@@ -189,4 +189,19 @@ pub enum Standing {
     },
     /// A pause is over: one dispatch at a time finds out whether it works again.
     Probing,
+}
+
+/// How much a scheduler holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages that are not yet done.
+    pub messages: usize,
+    /// Their recipients, waiting or under way.
+    pub recipients: usize,
+    /// Dispatches that have not finished.
+    pub under_way: usize,
+    /// Sites, with those that are only remembered.
+    pub sites: usize,
+    /// Routes, with those that are only remembered.
+    pub routes: usize,
 }

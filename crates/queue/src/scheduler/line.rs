@@ -1,0 +1,114 @@
+//! Who waits at a site, and whose turn it is.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+
+use postroad_reply::QueueId;
+
+use super::order::Turns;
+use crate::envelope::RouteKey;
+
+/// The order in which messages were offered: which of two is first in a sender's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Arrival(pub(super) u64);
+
+/// A message's place in lines, wherever it has to wait.
+#[derive(Debug, Clone)]
+pub(super) struct Ticket {
+    pub(super) message: QueueId,
+    pub(super) sender: Arc<str>,
+    pub(super) arrival: Arrival,
+}
+
+/// The messages that wait at a site: a line for each sender, and the senders take turns.
+#[derive(Debug)]
+pub(super) struct Line {
+    senders: BTreeMap<Arc<str>, BTreeMap<Arrival, Waiting>>,
+    turns: Turns<Arc<str>>,
+    messages: usize,
+}
+
+/// A message in line.
+#[derive(Debug)]
+struct Waiting {
+    message: QueueId,
+    /// By which routes its recipients came here; never empty.
+    routes: BTreeSet<RouteKey>,
+}
+
+impl Line {
+    pub(super) fn new() -> Line {
+        Line {
+            senders: BTreeMap::new(),
+            turns: Turns::new(),
+            messages: 0,
+        }
+    }
+
+    /// How many messages wait.
+    pub(super) fn len(&self) -> usize {
+        self.messages
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages == 0
+    }
+
+    /// Recipients of a message came by `route`.
+    pub(super) fn join(&mut self, ticket: &Ticket, route: &RouteKey) {
+        self.turns.join(&ticket.sender);
+        let line = self.senders.entry(ticket.sender.clone()).or_default();
+        let waiting = line.entry(ticket.arrival).or_insert_with(|| {
+            self.messages += 1;
+            Waiting {
+                message: ticket.message,
+                routes: BTreeSet::new(),
+            }
+        });
+        waiting.routes.insert(route.clone());
+    }
+
+    /// None of a message's recipients that came by `route` waits any more.
+    pub(super) fn leave(&mut self, ticket: &Ticket, route: &RouteKey) {
+        let Some(line) = self.senders.get_mut(&ticket.sender) else {
+            return;
+        };
+        let Some(waiting) = line.get_mut(&ticket.arrival) else {
+            return;
+        };
+        waiting.routes.remove(route);
+        if !waiting.routes.is_empty() {
+            return;
+        }
+        line.remove(&ticket.arrival);
+        self.messages -= 1;
+        if line.is_empty() {
+            self.senders.remove(&ticket.sender);
+            self.turns.leave(&ticket.sender);
+        }
+    }
+
+    /// Whose turn it is: the first message of the sender who has waited longest for a turn.
+    pub(super) fn first(&self) -> Option<Ticket> {
+        let sender = self.turns.first()?;
+        let (arrival, waiting) = self.senders.get(sender)?.first_key_value()?;
+        Some(Ticket {
+            message: waiting.message,
+            sender: sender.clone(),
+            arrival: *arrival,
+        })
+    }
+
+    /// The first of the routes by which recipients of a waiting message came.
+    pub(super) fn first_route(&self, ticket: &Ticket) -> Option<&RouteKey> {
+        let line = self.senders.get(&ticket.sender)?;
+        line.get(&ticket.arrival)?.routes.first()
+    }
+
+    /// A sender has had a turn.
+    pub(super) fn had_a_turn(&mut self, sender: &Arc<str>) {
+        if self.senders.contains_key(sender) {
+            self.turns.rejoin(sender);
+        }
+    }
+}
