@@ -2,8 +2,9 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::process;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use postroad_config::Config;
 use postroad_host::clock::{Clock, RealClock};
@@ -37,14 +38,21 @@ pub(crate) fn run(loaded: Loaded, file: Option<&Path>) -> Result<(), String> {
     if let Err(cause) = &served {
         Event::ServerFailed { cause }.emit();
     }
-    log.end();
+    if !log.end() {
+        // Whoever writes to stderr now waits for ever.
+        process::exit(i32::from(served.is_err()));
+    }
     served
 }
+
+/// How long the last lines of the log may take.
+const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// A running log.
 struct LogThread {
     closer: postroad_telemetry::Closer,
-    thread: JoinHandle<()>,
+    /// Closed when all is written.
+    written: mpsc::Receiver<()>,
 }
 
 fn start_log(config: &Config) -> Result<LogThread, String> {
@@ -52,17 +60,22 @@ fn start_log(config: &Config) -> Result<LogThread, String> {
     let (log, drain) =
         postroad_telemetry::log(wiring::log_format(config), wiring::log_level(config), now);
     let closer = log.install().map_err(|error| error.to_string())?;
-    let thread = tasks::thread("log", move || drain.run(io::stderr()))
-        .map_err(|error| format!("no thread can be started: {error}"))?;
-    Ok(LogThread { closer, thread })
+    let (writes, written) = mpsc::channel();
+    let write = move || {
+        drain.run(io::stderr());
+        drop(writes);
+    };
+    tasks::thread("log", write).map_err(|error| format!("no thread can be started: {error}"))?;
+    Ok(LogThread { closer, written })
 }
 
 impl LogThread {
-    /// Writes what is left.
-    fn end(self) {
+    /// Writes what is left; whether it could be written in time. A pipe that nobody reads takes
+    /// nothing, and must not keep the process.
+    fn end(self) -> bool {
         self.closer.close();
         // A writer that panicked has nothing left to write.
-        let _ = self.thread.join();
+        self.written.recv_timeout(LAST_LINES) != Err(mpsc::RecvTimeoutError::Timeout)
     }
 }
 

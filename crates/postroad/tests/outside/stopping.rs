@@ -1,10 +1,12 @@
 //! SIGTERM: who is told, what is waited for, and that nothing under way is lost.
 
+use std::io::Write;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Server, configuration};
 
 const SETTINGS: &str = "
 [[domain]]
@@ -114,4 +116,30 @@ fn a_client_that_never_finishes_is_cut_when_the_time_is_up() {
     assert!(server.wait().success());
     assert!(began.elapsed() >= Duration::from_secs(1));
     assert!(crate::harness::messages(&server.data).is_empty());
+}
+
+#[test]
+fn a_log_that_nobody_reads_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+    let file = folder.path().join("postroad.toml");
+    std::fs::write(&file, configuration(&data, SETTINGS)).expect("write the configuration");
+    let made = Command::new("mkfifo").arg(&log).status();
+    assert!(made.expect("run mkfifo").success());
+    let mut both_ends = std::fs::File::options();
+    let mut pipe = both_ends
+        .read(true)
+        .write(true)
+        .open(&log)
+        .expect("open the pipe");
+    // All that a pipe holds.
+    pipe.write_all(&[b'\n'; 64 << 10]).expect("fill the pipe");
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" serve --config \"$1\" 2>\"$2\""]);
+    command
+        .arg(env!("CARGO_BIN_EXE_postroad"))
+        .args([&file, &log]);
+    let mut server = Server::spawn(command, data);
+    server.send("ada@example.test", b"served all the same\r\n");
+    assert!(server.terminate().success());
 }
