@@ -7,7 +7,7 @@ use postroad_clock::Mono;
 use super::limits::Pause;
 use super::talk::{DispatchId, Feedback, Standing};
 use super::window::Window;
-use crate::life::MOST_WORDS;
+use crate::report::MOST_WORDS;
 
 /// How a site does.
 #[derive(Debug)]
