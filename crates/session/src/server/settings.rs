@@ -76,7 +76,7 @@ pub struct Limits {
     pub lifetime: Duration,
 }
 
-/// How long a silent client is waited for (RFC 5321 4.5.3.2.7).
+/// How long a silent client is waited for (RFC 5321 4.5.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// For a whole command, from the reply before it.
@@ -203,11 +203,12 @@ impl Default for Limits {
 }
 
 impl Default for Timeouts {
-    /// RFC 5321 4.5.3.2.7 wants five minutes at least.
+    /// Five minutes for a command (RFC 5321 4.5.3.2.7), and for a block of data the three that a
+    /// client gives a server to take it (4.5.3.2.5).
     fn default() -> Timeouts {
         Timeouts {
             command: Duration::from_secs(5 * 60),
-            data: Duration::from_secs(5 * 60),
+            data: Duration::from_secs(3 * 60),
         }
     }
 }

@@ -321,9 +321,7 @@ impl State {
             State::Skipping(skipping) => skipping.commands.transaction(),
         }
     }
-}
 
-impl State {
     /// The command a 421 would answer here.
     pub(super) fn command(&self) -> Command {
         match self {

@@ -8,10 +8,11 @@ use postroad_session::server::{Closed, Event};
 use crate::driver::{Driver, settings};
 
 const COMMAND: Duration = Duration::from_secs(5 * 60);
+const DATA: Duration = Duration::from_secs(3 * 60);
 
 /// Waits for almost the whole time-out, then for the rest.
-fn times_out(mut driver: Driver, said: &str) {
-    let almost = COMMAND.checked_sub(Duration::from_secs(1)).unwrap();
+fn times_out(mut driver: Driver, after: Duration, said: &str) {
+    let almost = after.checked_sub(Duration::from_secs(1)).unwrap();
     assert_eq!(driver.wait(almost), "");
     assert!(!driver.is_closed());
     let due = driver.session.poll_timeout().unwrap();
@@ -24,33 +25,37 @@ fn times_out(mut driver: Driver, said: &str) {
 
 #[test]
 fn a_silent_client_hears_421_in_every_state() {
-    times_out(Driver::connected(settings()), "421 mx.example Time-out");
-    times_out(Driver::greeted(settings()), "4.4.2");
-    times_out(Driver::with_recipient(settings()), "4.4.2");
+    times_out(
+        Driver::connected(settings()),
+        COMMAND,
+        "421 mx.example Time-out",
+    );
+    times_out(Driver::greeted(settings()), COMMAND, "4.4.2");
+    times_out(Driver::with_recipient(settings()), COMMAND, "4.4.2");
 
     let mut in_data = Driver::with_recipient(settings());
     in_data.say("DATA\r\nhalf a li");
-    times_out(in_data, "4.4.2");
+    times_out(in_data, DATA, "4.4.2");
 
     let mut in_chunk = Driver::with_recipient(settings());
     in_chunk.say("BDAT 10\r\nabc");
-    times_out(in_chunk, "4.4.2");
+    times_out(in_chunk, DATA, "4.4.2");
 
     let mut in_refused_chunk = Driver::greeted(settings());
     in_refused_chunk.say("BDAT 10\r\nabc");
-    times_out(in_refused_chunk, "4.4.2");
+    times_out(in_refused_chunk, DATA, "4.4.2");
 
     let mut turned = Driver::new(settings());
     turned.connect = || postroad_reply::ConnectReply::Refused;
     turned.hear();
-    times_out(turned, "421 mx.example Time-out");
+    times_out(turned, COMMAND, "421 mx.example Time-out");
 }
 
 #[test]
 fn a_transaction_that_times_out_is_abandoned() {
     let mut driver = Driver::with_recipient(settings());
     driver.say("DATA\r\nhalf a li");
-    driver.wait(COMMAND);
+    driver.wait(DATA);
     assert_eq!((driver.log.abandoned, driver.log.accepted.len()), (1, 0));
 }
 
@@ -76,7 +81,7 @@ fn data_that_drips_in_is_borne_until_the_session_is_too_old() {
     driver.say("DATA\r\n");
     let mut said = String::new();
     while said.is_empty() {
-        said = driver.say("x") + &driver.wait(Duration::from_secs(200));
+        said = driver.say("x") + &driver.wait(Duration::from_secs(150));
     }
     assert_eq!(driver.now.0, 1_000_000_000 + 3600 * 1_000_000_000);
     assert_eq!(driver.log.closed, Some(Closed::Ended(Closing::LimitPassed)));
