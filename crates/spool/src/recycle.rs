@@ -15,7 +15,6 @@ use postroad_store::{Pressure, Trouble};
 
 use crate::batch::{Batch, Effect, Prepared, Reply};
 use crate::committer::{Committer, Purpose, Step};
-use crate::damage::{Report, What};
 use crate::frame::{BodyPlace, Kind, Part};
 use crate::prepare::key_of;
 use crate::read::{self, ReadError};
@@ -62,13 +61,7 @@ impl<D: Disk> Committer<D> {
                 if self.copying.leaving.replace(number).is_some() {
                     return;
                 }
-                self.shared.report(Report {
-                    what: What::Disk(e.to_string()),
-                    file: segment::log_path(&folder, number),
-                    offset: 0,
-                    octets: 0,
-                    set_aside: None,
-                });
+                self.report_disk(&segment::log_path(&folder, number), &e);
                 return;
             }
             self.copying.leaving = None;
