@@ -12,6 +12,7 @@ mod name;
 mod problem;
 mod read;
 mod reference;
+mod route;
 pub mod settings;
 
 mod value;
@@ -19,6 +20,7 @@ mod value;
 pub use name::{Alias, AliasTarget, Aliases, Delimiter};
 pub use problem::Problem;
 pub use reference::reference;
+pub use route::RouteDomain;
 pub use settings::Config;
 pub use table::Reload;
 pub use value::{BareLineEnds, Level, LogFormat, Size};

@@ -5,12 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use postroad_wire::address::{Domain, LocalPart, Mailbox};
+use postroad_wire::peer::Peer;
 use toml::de::DeTable;
 
 use crate::Machine;
 use crate::name::{Aliases, Delimiter};
 use crate::read::{At, Reader};
+use crate::route::RouteDomain;
 use crate::table::{
     Chapter, Check, Entry, Listed, Preset, Reload, Section, any, is, required, unset, within,
 };
@@ -147,6 +150,23 @@ settings! {
         recipient_delimiter: Delimiter = is(Delimiter(Some('+'))), any(), Live;
     }
 
+    /// Where mail goes that isn't delivered here. The closest route counts: a domain's own, then one
+    /// for those below a domain above it, then `"*"`. A local domain with a route of its own has its
+    /// mailboxes there, such as behind Dovecot's LMTP, and none is made here; `"*"` is not for local
+    /// domains.
+    list route: Route {
+        /// Which domains: `"example.com"`, `"*.example.com"` for all below it, `"*"` for all others.
+        domain: RouteDomain = required(), any(), Live;
+        /// The server that takes their mail.
+        next_hop: Peer = required(), any(), Live;
+    }
+
+    /// Who may send mail to other servers' domains through this one.
+    table relay: Relay {
+        /// The networks whose clients may. Everybody else gets 550 5.7.1 for such a recipient.
+        trusted_networks: Vec<IpNet> = is(Vec::new()), any(), Live;
+    }
+
     /// Mailboxes, whatever their domain.
     table mailboxes: Mailboxes {
         /// How many there may be before none is made for a first message any more. Those listed
@@ -207,6 +227,14 @@ impl Listed for Listener {
     }
 
     const WHEN_ABSENT: &'static str = "Without any, the server listens on `127.0.0.1:2525`.";
+}
+
+impl Listed for Route {
+    fn when_absent(_: &Machine) -> Vec<Route> {
+        Vec::new()
+    }
+
+    const WHEN_ABSENT: &'static str = "Without any, there is no way to other servers.";
 }
 
 impl Listed for LocalDomain {

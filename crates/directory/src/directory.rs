@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use postroad_wire::address::{Domain, ForwardPath, Host, LocalPart, Mailbox};
+use postroad_wire::peer::Peer;
 
 use crate::mailboxes::{Mailboxes, Reservation};
 use crate::name;
 use crate::problem::{DirectoryProblem, Fault, Place};
+use crate::routes::Routes;
 use crate::walk::Walk;
 
 /// A domain whose mail stays here.
@@ -33,30 +35,45 @@ pub struct Directory {
     first: Option<String>,
     /// Where mail for the postmasters goes.
     postmaster: Option<Mailbox>,
+    routes: Routes,
 }
 
 /// What a forward-path leads to.
 #[derive(Debug)]
 pub enum Resolution {
-    /// To mailboxes of ours.
+    /// To mailboxes of ours, and to where our aliases lead.
     Local {
         /// What the client wrote; for `<Postmaster>`, the postmaster of the first domain.
         origin: Mailbox,
-        /// The mailboxes, as they are compared, in order and without duplicates: at least one,
+        /// The mailboxes as they are compared, and addresses elsewhere, in order and without
+        /// duplicates: at least one,
         /// at most [`MAX_TARGETS`](crate::MAX_TARGETS).
         targets: Vec<Mailbox>,
         /// The places of those that don't exist yet; the transaction keeps it until its end.
         reservation: Reservation,
     },
-    /// To another server's domain, or to an address literal: taking it would be relaying
-    /// (550 5.7.1).
-    NotLocal(Host),
+    /// To another server's domain, or to an address literal: taking it is relaying.
+    NotLocal {
+        /// What the client wrote.
+        target: Mailbox,
+        /// A route leads there.
+        routed: bool,
+    },
     /// To a mailbox that a local domain does not have (550 5.1.1).
     Unknown,
     /// To an alias that leads nowhere or back to itself: a fault of our own tables (451).
     Broken,
     /// To a mailbox that would have to be made, when no more may be (452).
     MailboxLimit,
+}
+
+/// Where the mail of a final target goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextHop<'d> {
+    /// Into its mailbox, here.
+    Mailbox,
+    /// To this server.
+    Peer(&'d Peer),
 }
 
 /// The names of one domain, as they are compared.
@@ -102,12 +119,14 @@ impl Directory {
     pub fn new(
         domains: Vec<LocalDomain>,
         postmaster: Option<Mailbox>,
+        routes: Routes,
     ) -> (Directory, Vec<DirectoryProblem>) {
         let first = domains.first().map(|domain| name::domain(&domain.name));
         let mut directory = Directory {
             domains: BTreeMap::new(),
             first,
             postmaster,
+            routes,
         };
         let mut problems = Vec::new();
         for (index, domain) in domains.iter().enumerate() {
@@ -139,6 +158,15 @@ impl Directory {
         }
     }
 
+    /// Where mail for a final target at `host` goes.
+    pub fn next_hop(&self, host: &Host) -> Option<NextHop<'_>> {
+        if self.is_local(host) {
+            let routed = self.routes.named(host).map(NextHop::Peer);
+            return Some(routed.unwrap_or(NextHop::Mailbox));
+        }
+        self.routes.to(host).map(NextHop::Peer)
+    }
+
     /// The addresses of ours with this local-part: one for each domain that lists it or has such a
     /// mailbox.
     pub fn named(&self, local: &LocalPart, mailboxes: &Mailboxes) -> Vec<Mailbox> {
@@ -154,7 +182,12 @@ impl Directory {
 
     fn resolve_mailbox(&self, origin: Mailbox, mailboxes: &Mailboxes) -> Resolution {
         match self.meaning(&origin) {
-            Meaning::NotLocal => return Resolution::NotLocal(origin.host),
+            Meaning::NotLocal => {
+                return Resolution::NotLocal {
+                    routed: self.routes.to(&origin.host).is_some(),
+                    target: origin,
+                };
+            }
             Meaning::Unknown => return Resolution::Unknown,
             Meaning::Listed(_) | Meaning::Made(_) | Meaning::Alias { .. } => {}
         }
@@ -203,6 +236,10 @@ impl Directory {
             },
             Some(Name { alias: None, .. }) => Meaning::Listed(mailbox),
             None if local == POSTMASTER => self.postmaster_of(mailbox),
+            // Where the mail goes on to another server, nothing is made here.
+            None if names.create_mailboxes && self.routes.named(&address.host).is_some() => {
+                Meaning::Listed(mailbox)
+            }
             None if names.create_mailboxes => Meaning::Made(mailbox),
             None => Meaning::Unknown,
         }
@@ -310,6 +347,7 @@ impl Directory {
 
     fn dead_end(&self, target: &Mailbox) -> Option<Fault> {
         match self.meaning(target) {
+            Meaning::NotLocal if self.routes.to(&target.host).is_some() => None,
             Meaning::NotLocal => Some(Fault::NotLocal(target.clone())),
             Meaning::Unknown => Some(Fault::NoSuchMailbox(target.clone())),
             Meaning::Listed(_) | Meaning::Made(_) | Meaning::Alias { .. } => None,

@@ -14,9 +14,11 @@ mod failing;
 mod mailboxes;
 mod name;
 mod problem;
+mod routes;
 mod walk;
 
-pub use directory::{Directory, LocalDomain, Resolution};
+pub use directory::{Directory, LocalDomain, NextHop, Resolution};
 pub use mailboxes::{Mailboxes, Reservation};
 pub use problem::{DirectoryProblem, Fault, Place};
+pub use routes::{RouteFor, RoutedTwice, Routes};
 pub use walk::MAX_TARGETS;

@@ -96,6 +96,14 @@ impl Mailboxes {
                 .all(|target| state.failing.contains(target, now))
     }
 
+    /// No place, for a recipient that needs none: its mail goes to another server.
+    pub fn no_place(&self) -> Reservation {
+        Reservation {
+            mailboxes: self.clone(),
+            names: Vec::new(),
+        }
+    }
+
     /// Takes a place for each of `names` that does not exist; none if there is no place for all.
     pub(crate) fn reserve(&self, names: &[Mailbox]) -> Option<Reservation> {
         let mut state = self.state();

@@ -79,7 +79,10 @@ impl fmt::Display for Fault {
             }
             Fault::NoSuchMailbox(mailbox) => write!(f, "leads to {mailbox}, which does not exist"),
             Fault::NotLocal(mailbox) => {
-                write!(f, "leads to {mailbox}, which is not in a local domain")
+                write!(
+                    f,
+                    "leads to {mailbox}, which is not in a local domain, and no route leads there"
+                )
             }
             Fault::TooMany => write!(f, "stands for more than {MAX_TARGETS} mailboxes"),
             Fault::NoTargets => f.write_str("leads to nobody"),
@@ -99,7 +102,7 @@ impl Fault {
             Fault::NoSuchMailbox(_) => {
                 "list it among the mailboxes of its domain, or name another target"
             }
-            Fault::NotLocal(_) => "name a mailbox of a local domain",
+            Fault::NotLocal(_) => "name a mailbox of a local domain, or set a route for its domain",
             Fault::TooMany => "name fewer targets",
             Fault::NoTargets => "name a target, or take it out",
         }

@@ -18,7 +18,7 @@ const MAX_STEPS: usize = 1000;
 /// What one address leads to.
 #[derive(Default)]
 pub(crate) struct Walk {
-    /// The mailboxes, in the order they were found.
+    /// The mailboxes, and addresses elsewhere, in the order they were found.
     pub(crate) mailboxes: Vec<Mailbox>,
     /// Those of them that are made for their first message.
     pub(crate) made: Vec<Mailbox>,
@@ -71,6 +71,9 @@ impl Walk {
                 targets,
             } => {
                 self.alias(directory, name, mailbox, targets);
+            }
+            Meaning::NotLocal if directory.next_hop(&address.host).is_some() => {
+                self.found(address.clone());
             }
             Meaning::NotLocal => self.broken(Fault::NotLocal(address.clone())),
             Meaning::Unknown => self.broken(Fault::NoSuchMailbox(address.clone())),

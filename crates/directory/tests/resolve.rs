@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)] // a test may stop where it stands
 
 use postroad_directory::{
-    Directory, DirectoryProblem, Fault, LocalDomain, MAX_TARGETS, Mailboxes, Place, Resolution,
+    Directory, DirectoryProblem, Fault, LocalDomain, MAX_TARGETS, Mailboxes, NextHop, Place,
+    Resolution, RouteFor, Routes,
 };
 use postroad_wire::address::{Domain, ForwardPath, Limits, LocalPart, Mailbox};
 use proptest::prelude::*;
@@ -32,7 +33,7 @@ fn domain(name: &str, mailboxes: &[&str], aliases: &[(&str, &[&str])]) -> LocalD
 
 /// A directory in which nothing is wrong.
 fn directory(domains: Vec<LocalDomain>) -> Directory {
-    let (directory, problems) = Directory::new(domains, None);
+    let (directory, problems) = Directory::new(domains, None, Routes::default());
     assert_eq!(problems, []);
     directory
 }
@@ -49,7 +50,7 @@ fn leads(directory: &Directory, address: &str, mailboxes: &Mailboxes) -> String 
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join(" "),
-        Resolution::NotLocal(_) => "not local".into(),
+        Resolution::NotLocal { .. } => "not local".into(),
         Resolution::Unknown => "unknown".into(),
         Resolution::Broken => "broken".into(),
         Resolution::MailboxLimit => "limit".into(),
@@ -140,6 +141,7 @@ fn loops_and_dead_ends_are_told_where_they_are_and_refused() {
             ],
         )],
         Some(mailbox("ghost@a.example")),
+        Routes::default(),
     );
     let problem = |place, fault| DirectoryProblem { place, fault };
     let alias = |alias| Place::Alias { domain: 0, alias };
@@ -203,7 +205,8 @@ fn what_is_listed_twice_is_told() {
         .aliases
         .push((local("X"), vec![mailbox("anna@a.example")]));
     aliased.name = Domain::parse("b.example", &Limits::default()).unwrap();
-    let (_, problems) = Directory::new(vec![twice.clone(), aliased, twice], None);
+    let (_, problems) =
+        Directory::new(vec![twice.clone(), aliased, twice], None, Routes::default());
     let places: Vec<Place> = problems
         .iter()
         .inspect(|problem| assert_eq!(problem.fault, Fault::Duplicate))
@@ -240,7 +243,11 @@ fn postmaster_always_works() {
     };
     let none = Mailboxes::new(0, []);
     let unset = directory(domains());
-    let (set, problems) = Directory::new(domains(), Some(mailbox("anna@a.example")));
+    let (set, problems) = Directory::new(
+        domains(),
+        Some(mailbox("anna@a.example")),
+        Routes::default(),
+    );
     assert_eq!(problems, []);
     for (address, without, with) in [
         ("Postmaster", "postmaster@a.example", "anna@a.example"),
@@ -269,7 +276,11 @@ fn postmaster_always_works() {
 #[test]
 fn a_postmaster_of_that_very_name_is_a_mailbox() {
     let domains = vec![domain("a.example", &[], &[])];
-    let (directory, problems) = Directory::new(domains, Some(mailbox("POSTMASTER@a.example")));
+    let (directory, problems) = Directory::new(
+        domains,
+        Some(mailbox("POSTMASTER@a.example")),
+        Routes::default(),
+    );
     assert_eq!(problems, []);
     assert_eq!(
         leads(&directory, "Postmaster", &many()),
@@ -336,7 +347,7 @@ fn long_chains_and_wide_aliases_are_told_and_refused() {
         (local("just"), wide[..MAX_TARGETS].to_vec()),
         (local("over"), wide[..=MAX_TARGETS].to_vec()),
     ];
-    let (directory, problems) = Directory::new(vec![listed], None);
+    let (directory, problems) = Directory::new(vec![listed], None, Routes::default());
     let place = Place::Alias {
         domain: 0,
         alias: 1,
@@ -360,7 +371,7 @@ fn long_chains_and_wide_aliases_are_told_and_refused() {
     chain.aliases = (0..199)
         .map(|n| (local(&names[n]), vec![wide[n + 1].clone()]))
         .collect();
-    let (directory, problems) = Directory::new(vec![chain], None);
+    let (directory, problems) = Directory::new(vec![chain], None, Routes::default());
     assert!(
         problems
             .iter()
@@ -404,8 +415,11 @@ fn tangle() -> impl Strategy<Value = (Vec<String>, Vec<(String, Vec<String>)>)> 
 #[test]
 fn an_alias_without_targets_is_told_and_takes_no_mail() {
     let aliases: &[(&str, &[&str])] = &[("empty", &[]), ("to-empty", &["empty@a.example"])];
-    let (directory, problems) =
-        Directory::new(vec![domain("a.example", &["empty"], aliases)], None);
+    let (directory, problems) = Directory::new(
+        vec![domain("a.example", &["empty"], aliases)],
+        None,
+        Routes::default(),
+    );
     let place = Place::Alias {
         domain: 0,
         alias: 0,
@@ -427,7 +441,7 @@ proptest! {
             .iter()
             .map(|(name, targets)| (local(name), targets.iter().map(at).collect()))
             .collect();
-        let (directory, problems) = Directory::new(vec![listed], None);
+        let (directory, problems) = Directory::new(vec![listed], None, Routes::default());
         let mut broken = 0;
         for name in aliases.iter().map(|(name, _)| name).chain(&boxes) {
             match directory.resolve(&ForwardPath::Mailbox(at(name)), &many()) {
@@ -463,4 +477,73 @@ proptest! {
         prop_assert_eq!(first.len(), 1);
         prop_assert_eq!(&go(first[0].clone()), &first);
     }
+}
+
+fn routes() -> Routes {
+    let mut routes = Routes::default();
+    let next_hop = |text: &str| text.parse().expect("the test wrote a next hop");
+    let named =
+        |name: &str| Domain::parse(name, &Limits::default()).expect("the test wrote a domain");
+    let added = [
+        routes.add(
+            &RouteFor::Domain(named("a.example")),
+            next_hop("lmtp:/run/lmtp"),
+        ),
+        routes.add(
+            &RouteFor::Domain(named("other.example")),
+            next_hop("smtp://mx.other.example"),
+        ),
+    ];
+    assert_eq!(added, [Ok(()), Ok(())]);
+    routes
+}
+
+#[test]
+fn routes_lead_elsewhere_and_local_domains_follow_their_own() {
+    let listed = vec![
+        domain(
+            "a.example",
+            &["anna"],
+            &[("out", &["Bob@other.example", "anna@a.example"])],
+        ),
+        domain("b.example", &["bert"], &[]),
+    ];
+    let (directory, problems) = Directory::new(listed, None, routes());
+    assert_eq!(problems, []);
+    let mailboxes = Mailboxes::new(0, []);
+    let to = |address: &str| directory.resolve(&ForwardPath::Mailbox(mailbox(address)), &mailboxes);
+    let Resolution::Local { targets, .. } = to("out@a.example") else {
+        panic!("an alias may lead to where a route leads");
+    };
+    assert_eq!(
+        targets,
+        [mailbox("Bob@other.example"), mailbox("anna@a.example")]
+    );
+    let routed = |address: &str| match to(address) {
+        Resolution::NotLocal { routed, .. } => Some(routed),
+        _ => None,
+    };
+    assert_eq!(routed("x@other.example"), Some(true));
+    assert_eq!(routed("x@elsewhere.example"), Some(false));
+    assert_eq!(routed("nobody@a.example"), None);
+    let hop = |address: &str| match directory.next_hop(&mailbox(address).host) {
+        Some(NextHop::Mailbox) => "mailbox".into(),
+        Some(NextHop::Peer(peer)) => peer.to_string(),
+        None => "nowhere".into(),
+    };
+    assert_eq!(hop("anna@A.example"), "lmtp:/run/lmtp");
+    assert_eq!(hop("bert@b.example"), "mailbox");
+    assert_eq!(hop("x@other.example"), "smtp://mx.other.example:25");
+    assert_eq!(hop("x@elsewhere.example"), "nowhere");
+}
+
+#[test]
+fn where_mail_goes_on_no_mailbox_is_made() {
+    let mut made = domain("a.example", &[], &[]);
+    made.create_mailboxes = true;
+    let (directory, _) = Directory::new(vec![made], None, routes());
+    let anna = ForwardPath::Mailbox(mailbox("anna@a.example"));
+    // No more mailboxes may be made, and none has to be.
+    let resolution = directory.resolve(&anna, &Mailboxes::new(0, []));
+    assert!(matches!(resolution, Resolution::Local { .. }));
 }

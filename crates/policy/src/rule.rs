@@ -80,11 +80,18 @@ pub fn no_memory(free: usize, plain: usize, parameters: usize) -> Verdict {
     Verdict::Temporary(reason, None)
 }
 
-/// Whether a recipient is taken, by where the directory says it leads. Nothing is relayed yet.
-pub fn recipient(resolution: &Resolution) -> Verdict {
+/// Whether a recipient is taken, by where the directory says it leads. What isn't ours is taken
+/// from clients that `may_relay`, where a route leads there.
+pub fn recipient(resolution: &Resolution, may_relay: bool) -> Verdict {
     match resolution {
         Resolution::Local { .. } => Verdict::Accept,
-        Resolution::NotLocal(_) => Verdict::Permanent(Reason::RelayDenied, None),
+        Resolution::NotLocal { routed: true, .. } if may_relay => Verdict::Accept,
+        Resolution::NotLocal { routed: false, .. } if may_relay => {
+            // To take it would be to return it later.
+            let note = "No route to that domain is configured here";
+            Verdict::Permanent(Reason::RelayDenied, Some(Text::new(note)))
+        }
+        Resolution::NotLocal { .. } => Verdict::Permanent(Reason::RelayDenied, None),
         Resolution::Unknown => Verdict::Permanent(Reason::MailboxUnknown, None),
         Resolution::Broken => Verdict::Temporary(Reason::AliasBroken, None),
         Resolution::MailboxLimit => Verdict::Temporary(Reason::MailboxLimit, None),

@@ -1,7 +1,7 @@
 //! The rules, at their limits.
 #![allow(clippy::unwrap_used)] // A test may fail.
 
-use postroad_directory::{Directory, LocalDomain, Mailboxes};
+use postroad_directory::{Directory, LocalDomain, Mailboxes, Resolution, Routes};
 use postroad_policy::rule::{
     connection, mail_loop, mailboxes, no_memory, recipient, store, trouble,
 };
@@ -135,11 +135,11 @@ fn a_recipient_is_taken_where_it_leads_to_a_mailbox_of_ours() {
         recipient_delimiter: None,
     };
     let domains = vec![domain("fixed.example", false), domain("open.example", true)];
-    let (directory, _) = Directory::new(domains, None);
+    let (directory, _) = Directory::new(domains, None, Routes::default());
     let none_left = Mailboxes::new(0, []);
     let verdict = |address: &str| {
         let path = ForwardPath::Mailbox(Mailbox::parse(address, &Limits::default()).unwrap());
-        recipient(&directory.resolve(&path, &none_left))
+        recipient(&directory.resolve(&path, &none_left), false)
     };
     let permanent = |reason| Verdict::Permanent(reason, None);
     let temporary = |reason| Verdict::Temporary(reason, None);
@@ -160,4 +160,22 @@ fn a_recipient_is_taken_where_it_leads_to_a_mailbox_of_ours() {
         verdict("bert@open.example"),
         temporary(Reason::MailboxLimit)
     );
+}
+
+#[test]
+fn mail_for_others_is_taken_from_those_who_may_where_a_route_leads() {
+    let target = Mailbox::parse("bob@elsewhere.example", &Limits::default()).unwrap();
+    let verdict = |routed, may_relay| {
+        let target = target.clone();
+        recipient(&Resolution::NotLocal { target, routed }, may_relay)
+    };
+    assert_eq!(verdict(true, true), Verdict::Accept);
+    for (routed, may_relay) in [(true, false), (false, false), (false, true)] {
+        let refused = verdict(routed, may_relay);
+        let reason = Reason::RelayDenied;
+        assert!(
+            matches!(refused, Verdict::Permanent(r, _) if r == reason),
+            "{routed} {may_relay}"
+        );
+    }
 }

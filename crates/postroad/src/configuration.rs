@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use postroad_config::settings::LocalDomain;
-use postroad_config::{Config, Faulty, Problem};
-use postroad_directory::{Directory, Place};
+use postroad_config::{Config, Faulty, Problem, RouteDomain};
+use postroad_directory::{Directory, Place, RouteFor, RoutedTwice, Routes};
 use postroad_host::disk::real::RealDisk;
 use postroad_host::disk::{Disk, DiskFile, Open};
 use postroad_wire::address::{Host, Limits, LocalPart, Mailbox};
@@ -63,7 +63,9 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, String> {
 }
 
 fn concerns_the_directory(key: &str) -> bool {
-    key.starts_with("domain") || key.starts_with("mailboxes")
+    ["domain", "mailboxes", "route"]
+        .iter()
+        .any(|table| key.starts_with(table))
 }
 
 /// The user and group to become have to exist. Whether this process may become them is another
@@ -130,15 +132,33 @@ fn directory(config: &Config) -> (Directory, Vec<Problem>) {
             recipient_delimiter: domain.recipient_delimiter.0,
         })
         .collect();
-    let (directory, problems) = Directory::new(domains, config.mailboxes.postmaster.clone());
-    let problems = problems
-        .iter()
-        .map(|problem| {
-            let what = problem.fault.to_string();
-            config.problem(&key(config, problem.place), &what, problem.fault.advice())
-        })
-        .collect();
-    (directory, problems)
+    let (routes, twice) = routes(config);
+    let postmaster = config.mailboxes.postmaster.clone();
+    let (directory, problems) = Directory::new(domains, postmaster, routes);
+    let problems = problems.iter().map(|problem| {
+        let what = problem.fault.to_string();
+        config.problem(&key(config, problem.place), &what, problem.fault.advice())
+    });
+    (directory, problems.chain(twice).collect())
+}
+
+/// The routes of a configuration, and which of them are there twice.
+fn routes(config: &Config) -> (Routes, Vec<Problem>) {
+    let mut routes = Routes::default();
+    let mut twice = Vec::new();
+    for (index, route) in config.route.iter().enumerate() {
+        let domains = match &route.domain {
+            RouteDomain::Own(domain) => RouteFor::Domain(domain.clone()),
+            RouteDomain::Below(domain) => RouteFor::Below(domain.clone()),
+            RouteDomain::Others => RouteFor::Others,
+        };
+        if let Err(RoutedTwice) = routes.add(&domains, route.next_hop.clone()) {
+            let key = format!("route[{index}].domain");
+            let what = "has a route for the second time";
+            twice.push(config.problem(&key, what, "take one of them out"));
+        }
+    }
+    (routes, twice)
 }
 
 /// Where an entry of the directory stands in the file.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use postroad_clock::Mono;
 use postroad_delivery::{NextHop, NextHops};
-use postroad_directory::{Directory, Mailboxes};
+use postroad_directory::{Directory, Mailboxes, NextHop as Hop};
 use postroad_queue::RouteKey;
 use postroad_wire::address::Mailbox;
 
@@ -22,12 +22,14 @@ impl NextHops for LocalMaildirs {
                 why: format!("there is no way to {route}: relaying is not there yet"),
             };
         }
-        if self.directory.is_local(&target.host) {
-            NextHop::Maildir(target.clone())
-        } else {
-            NextHop::Nowhere {
-                why: format!("{} is not a local domain any more", target.host),
-            }
+        match self.directory.next_hop(&target.host) {
+            Some(Hop::Mailbox) => NextHop::Maildir(target.clone()),
+            Some(Hop::Peer(peer)) => NextHop::Nowhere {
+                why: format!("there is no way to {peer}: relaying is not there yet"),
+            },
+            None => NextHop::Nowhere {
+                why: format!("{} is not a local domain, and has no route", target.host),
+            },
         }
     }
 

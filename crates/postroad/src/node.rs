@@ -77,6 +77,7 @@ impl Node {
             fresh,
             directory,
             mailboxes,
+            trusted_networks: config.relay.trusted_networks.clone(),
             host_name: config.server.hostname.clone(),
             session: Arc::new(session),
             limits,

@@ -216,7 +216,8 @@ impl<S: QueueStore> Conversation<S> {
         let resolution = services
             .directory
             .resolve(&asked.forward_path, &services.mailboxes);
-        let (origin, targets, reservation) = match (rule::recipient(&resolution), resolution) {
+        let verdict = rule::recipient(&resolution, self.may_relay());
+        let (origin, targets, reservation) = match (verdict, resolution) {
             (
                 Verdict::Accept,
                 Resolution::Local {
@@ -225,6 +226,9 @@ impl<S: QueueStore> Conversation<S> {
                     reservation,
                 },
             ) => (origin, targets, reservation),
+            (Verdict::Accept, Resolution::NotLocal { target, .. }) => {
+                (target.clone(), vec![target], services.mailboxes.no_place())
+            }
             (refused, _) => return refused,
         };
         let all_fail = services.mailboxes.all_fail(&targets, services.clock.mono());
@@ -239,6 +243,13 @@ impl<S: QueueStore> Conversation<S> {
             refused => return refused,
         }
         self.join(&origin, targets, reservation, &asked.parameters)
+    }
+
+    /// Whether this client may send mail to other servers' domains.
+    fn may_relay(&self) -> bool {
+        let trusted = &self.services.trusted_networks;
+        let address = self.client.address;
+        trusted.iter().any(|network| network.contains(&address))
     }
 
     /// Adds what a recipient leads to, as far as there is room for it.

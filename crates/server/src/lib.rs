@@ -22,6 +22,7 @@ mod transaction;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use postroad_directory::{Directory, Mailboxes};
 use postroad_host::clock::Clock;
 use postroad_policy::ConnectionLimits;
@@ -49,6 +50,8 @@ pub struct Services<S> {
     pub directory: Arc<Directory>,
     /// Which mailboxes exist.
     pub mailboxes: Mailboxes,
+    /// Whose clients may send mail to other servers' domains.
+    pub trusted_networks: Vec<IpNet>,
     /// This server's own name, in trace fields.
     pub host_name: Domain,
     /// What a session may do.

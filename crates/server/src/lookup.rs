@@ -31,7 +31,7 @@ impl Names<'_> {
                 None => VrfyReply::NotVerifiedUtf8,
             },
             Resolution::Unknown => VrfyReply::MailboxUnknown,
-            Resolution::NotLocal(_) | Resolution::Broken | Resolution::MailboxLimit => {
+            Resolution::NotLocal { .. } | Resolution::Broken | Resolution::MailboxLimit => {
                 VrfyReply::NotVerified
             }
         }
@@ -52,7 +52,7 @@ impl Names<'_> {
                 None => ExpnReply::NotExpandedUtf8,
             },
             Resolution::Unknown => ExpnReply::ListUnknown,
-            Resolution::NotLocal(_) | Resolution::Broken | Resolution::MailboxLimit => {
+            Resolution::NotLocal { .. } | Resolution::Broken | Resolution::MailboxLimit => {
                 ExpnReply::NotExpanded
             }
         }
@@ -91,6 +91,7 @@ fn lines(addresses: &[Mailbox], smtputf8: bool) -> Option<Lines> {
 mod tests {
     use super::*;
     use postroad_directory::LocalDomain;
+    use postroad_directory::Routes;
     use postroad_wire::address::{Domain, Limits, LocalPart};
 
     fn directory() -> Directory {
@@ -106,7 +107,7 @@ mod tests {
             create_mailboxes: false,
             recipient_delimiter: None,
         };
-        Directory::new(vec![domain], None).0
+        Directory::new(vec![domain], None, Routes::default()).0
     }
 
     fn asked(text: &str) -> Lookup {

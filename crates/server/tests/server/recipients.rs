@@ -1,8 +1,9 @@
 //! Who is taken as a recipient, and what becomes of the places of new mailboxes.
 
-use postroad_directory::{Directory, LocalDomain, MAX_TARGETS};
+use postroad_directory::{Directory, LocalDomain, MAX_TARGETS, RouteFor, Routes};
 use postroad_host::clock::{Clock, RealClock};
 
+use crate::client::Client;
 use crate::stand::{Plan, domain, local, mailbox, run};
 
 #[test]
@@ -216,7 +217,7 @@ fn a_transaction_has_so_many_mailboxes_at_most_but_those_of_a_hundred_recipients
             recipient_delimiter: None,
         };
         let mut plan = Plan::new();
-        plan.directory = Directory::new(vec![lists], None).0;
+        plan.directory = Directory::new(vec![lists], None, Routes::default()).0;
         let stand = plan.start();
         let mut client = stand.greeted().await;
         client.expect("MAIL FROM:<>", "250 ").await;
@@ -253,5 +254,43 @@ fn a_long_pipeline_never_stands_still() {
             }
             assert!(client.reply().await.starts_with("354 "), "{recipients}");
         }
+    });
+}
+
+#[test]
+fn mail_for_other_servers_is_taken_from_trusted_networks_where_a_route_leads() {
+    run(async {
+        let mut routes = Routes::default();
+        let next_hop = "smtp://relay.example".parse().unwrap();
+        let elsewhere = RouteFor::Domain(domain("elsewhere.example"));
+        assert_eq!(routes.add(&elsewhere, next_hop), Ok(()));
+        let mut plan = Plan::new();
+        plan.directory = Directory::new(Vec::new(), None, routes).0;
+        plan.trusted_networks = vec!["127.0.0.1/32".parse().unwrap()];
+        let stand = plan.start();
+        let mut client = stand.greeted().await;
+        client.expect("MAIL FROM:<>", "250 ").await;
+        client
+            .expect("RCPT TO:<Bob@Elsewhere.example>", "250 2.1.5 ")
+            .await;
+        let refused = client
+            .expect("RCPT TO:<bob@nowhere.example>", "550 5.7.1 ")
+            .await;
+        assert!(refused.contains("No route"), "{refused}");
+        client.expect("DATA", "354 ").await;
+        client.expect("x\r\n.", "250 ").await;
+        let queued = stand.queued().await;
+        assert_eq!(
+            queued[0].envelope.recipients[0].target,
+            mailbox("Bob@Elsewhere.example")
+        );
+
+        let mut stranger = Client::connect_from([127, 0, 0, 2], stand.address).await;
+        stranger.reply().await;
+        stranger.say("HELO stranger.example").await;
+        stranger.expect("MAIL FROM:<>", "250 ").await;
+        stranger
+            .expect("RCPT TO:<bob@elsewhere.example>", "550 5.7.1 ")
+            .await;
     });
 }

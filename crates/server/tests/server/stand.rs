@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use postroad_directory::{Directory, LocalDomain, Mailboxes};
+use ipnet::IpNet;
+use postroad_directory::{Directory, LocalDomain, Mailboxes, Routes};
 use postroad_host::clock::RealClock;
 use postroad_host::net::Listener;
 use postroad_host::tasks;
@@ -77,7 +78,7 @@ fn directory() -> Directory {
         create_mailboxes: true,
         recipient_delimiter: None,
     };
-    Directory::new(vec![listed, made], None).0
+    Directory::new(vec![listed, made], None, Routes::default()).0
 }
 
 /// What a server is started with.
@@ -87,6 +88,7 @@ pub(crate) struct Plan<S> {
     pub(crate) limits: Limits,
     pub(crate) directory: Directory,
     pub(crate) mailboxes: Mailboxes,
+    pub(crate) trusted_networks: Vec<IpNet>,
     /// In octets.
     pub(crate) body_budget: usize,
     /// In octets.
@@ -120,6 +122,7 @@ impl<S: QueueStore + Clone> Plan<S> {
             },
             directory: directory(),
             mailboxes: Mailboxes::new(2, []),
+            trusted_networks: Vec::new(),
             body_budget: 1000 * SHARE as usize,
             envelope_budget: 64 << 20,
             fresh: 1000,
@@ -136,6 +139,7 @@ impl<S: QueueStore + Clone> Plan<S> {
             fresh: fresh_to,
             directory: Arc::new(self.directory),
             mailboxes: self.mailboxes,
+            trusted_networks: self.trusted_networks,
             host_name: self.session.host_name.clone(),
             session: Arc::new(self.session),
             limits: self.limits,
