@@ -6,7 +6,7 @@
 
 mod harness;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -293,6 +293,43 @@ fn a_peer_that_never_reads_is_not_read_either() {
     // What waits is in the sockets, which the system bounds; here there are some replies only.
     let grown = resident(attacked.server.pid()).saturating_sub(before);
     assert!(grown < 16 << 10, "{grown} KiB");
+}
+
+#[test]
+fn envelopes_take_no_more_memory_than_they_may() {
+    const MAY_TAKE: usize = 16 << 20;
+    let settings = format!("[limits]\nenvelope_memory = {MAY_TAKE}\nerrors = 1000\n");
+    let attacked = Attacked::new(&settings);
+    attacked.is_unharmed();
+    let before = resident(attacked.server.pid());
+    let original = "x".repeat(400);
+    let recipients: String = (0..900)
+        .map(|n| format!("RCPT TO:<m{n}@mx.test> ORCPT=rfc822;{original}\r\n"))
+        .collect();
+    let sent = format!("EHLO peer.test\r\nMAIL FROM:<>\r\n{recipients}NOOP\r\n");
+    let mut refused = 0;
+    let mut peers = Vec::new();
+    for _ in 0..40 {
+        let mut peer = BufReader::new(attacked.peer());
+        peer.get_mut().write_all(sent.as_bytes()).expect("send");
+        let mut reply = String::new();
+        // Up to the answer to NOOP.
+        while !reply.starts_with("250 2.0.0 ") {
+            reply.clear();
+            assert_ne!(peer.read_line(&mut reply).expect("a reply"), 0);
+            refused += usize::from(reply.starts_with("452 4.3.1 "));
+        }
+        peers.push(peer);
+    }
+    assert_ne!(refused, 0);
+    let grown = resident(attacked.server.pid()).saturating_sub(before);
+    // The rest is for the sessions themselves.
+    assert!(grown < (MAY_TAKE + (8 << 20)) >> 10, "{grown} KiB");
+    for peer in &mut peers {
+        peer.get_mut().write_all(b"QUIT\r\n").expect("send");
+        rest(peer.get_mut());
+    }
+    attacked.is_unharmed();
 }
 
 /// Memory of a process, in KiB.
