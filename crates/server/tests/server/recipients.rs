@@ -287,7 +287,7 @@ fn mail_for_other_servers_is_taken_from_trusted_networks_where_a_route_leads() {
 
         let mut stranger = Client::connect_from([127, 0, 0, 2], stand.address).await;
         stranger.reply().await;
-        stranger.say("HELO stranger.example").await;
+        stranger.say("EHLO stranger.example").await;
         stranger.expect("MAIL FROM:<>", "250 ").await;
         stranger
             .expect("RCPT TO:<bob@elsewhere.example>", "550 5.7.1 ")
