@@ -100,6 +100,16 @@ impl Enhanced {
         }
     }
 
+    /// What it is about: address, mailbox, system, network, protocol, content, security.
+    pub const fn subject(self) -> u16 {
+        self.subject
+    }
+
+    /// Which case of the subject.
+    pub const fn detail(self) -> u16 {
+        self.detail
+    }
+
     /// Whether it may stand beside `code`: same first digit, and never with 3yz (RFC 2034 4).
     pub const fn fits(self, code: Code) -> bool {
         self.class as u16 == code.number() / 100
