@@ -4,6 +4,7 @@ pub mod attempt;
 pub mod mailbox_name;
 pub mod maildir;
 pub mod next_hop;
+pub mod peer;
 pub mod runner;
 
 pub use attempt::{Deliverer, Patience};
