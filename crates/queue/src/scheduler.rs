@@ -21,6 +21,14 @@
 //! many of a message's recipients at the site as fit, by whatever routes they came; what is left of
 //! the message stays first in its sender's line.
 //!
+//! # Who gets in
+//!
+//! What is here is bounded, so whoever fills it would shut out the others. Nobody may have more
+//! waiting than is free: neither a site, nor a sender at a site (`Share`). A message that goes
+//! beyond that is refused, or taken without the recipients there, and stays in the store;
+//! [`Scheduler::closed_routes`] tells a claim where not to look. So a slow site, or a sender with a million messages,
+//! leaves room for one who has nothing here yet.
+//!
 //! # How hard a site is pressed
 //!
 //! `Window` says how many dispatches may be under way to a site, `Health` whether it is open. After
@@ -31,8 +39,8 @@
 //!
 //! # What always holds
 //!
-//! * Each offered recipient leaves once: in a dispatch, in a put-back, or by [`Scheduler::take_back`].
-//! * Each offered message gets one [`Action::Done`], after all of its recipients have left and all of its
+//! * Each recipient that was taken leaves once: in a dispatch, in a put-back, or by [`Scheduler::take_back`].
+//! * Each message that was taken gets one [`Action::Done`], after all of its recipients have left and all of its
 //!   dispatches have finished: the driver needs to answer each `Resolve` and each `Dispatch`.
 //! * What is kept is bounded by [`Limits`]: messages and recipients that are here, and beyond what
 //!   those need, `most_remembered` sites and as many routes.
@@ -46,6 +54,7 @@ mod message;
 mod moves;
 mod order;
 mod route;
+mod share;
 mod site;
 mod talk;
 mod window;
@@ -59,10 +68,11 @@ use postroad_reply::QueueId;
 
 use crate::envelope::RouteKey;
 use crate::life::RecipientIx;
-use line::{Arrival, Ticket};
-use message::{Message, Messages};
+use line::Arrival;
+use message::Messages;
 use order::Turns;
-use route::{Leads, Routes, Share};
+use route::{Leads, Routes};
+use share::{Load, Share};
 use site::Sites;
 
 pub use limits::{Limits, Pause};
@@ -115,7 +125,7 @@ impl Scheduler {
         Scheduler {
             messages: Messages::new(),
             routes: Routes::new(),
-            sites: Sites::new(limits.remember),
+            sites: Sites::new(limits),
             under_way: BTreeMap::new(),
             put_back: Turns::new(),
             dispatched: false,
@@ -126,39 +136,37 @@ impl Scheduler {
         }
     }
 
-    /// Takes a leased message. It is given back if there is no room for it, or if it is here
+    /// Takes a leased message, and says which of its recipients were left out because enough waits
+    /// where they go: they are not tried under this lease, and nothing needs to be said to the
+    /// store about them.
+    ///
+    /// The offer is given back if there is no room for any of it, or if the message is here
     /// already: until its [`Action::Done`] it can't be offered again.
-    pub fn offer(&mut self, offer: Offer, now: Mono) -> Result<(), Offer> {
+    pub fn offer(&mut self, offer: Offer, now: Mono) -> Result<Vec<RecipientIx>, Offer> {
         self.pass_time(now);
         if self.room() == 0 || self.messages.map.contains_key(&offer.message) {
             return Err(offer);
         }
-        let ticket = Ticket {
-            message: offer.message,
-            sender: offer.sender,
-            arrival: self.next_arrival,
-        };
-        self.next_arrival.0 += 1;
-        let mut recipients = offer.recipients;
+        let mut recipients = offer.recipients.clone();
         recipients.sort_by_key(|(_, ix)| *ix);
         recipients.dedup_by_key(|(_, ix)| *ix);
-        self.recipients += recipients.len();
-        let mut shares: BTreeMap<RouteKey, Vec<RecipientIx>> = BTreeMap::new();
+        let mut parts: BTreeMap<RouteKey, Vec<RecipientIx>> = BTreeMap::new();
         for (route, ix) in recipients {
-            shares.entry(route).or_default().push(ix);
+            parts.entry(route).or_default().push(ix);
         }
-        let message = Message {
-            ticket: ticket.clone(),
-            routes: shares.keys().cloned().collect(),
-            under_way: 0,
-        };
-        self.messages.map.insert(offer.message, message);
-        for (route, recipients) in shares {
-            let ticket = ticket.clone();
-            self.wait(&route, Share { ticket, recipients }, now);
+        let mut left_out = Vec::new();
+        parts.retain(|route, recipients| {
+            let has_room = self.has_room(route, &offer.sender);
+            if !has_room {
+                left_out.append(recipients);
+            }
+            has_room
+        });
+        if parts.is_empty() && !left_out.is_empty() {
+            return Err(offer);
         }
-        self.messages.closed_one(offer.message);
-        Ok(())
+        self.take_in(offer.message, offer.sender, parts, now);
+        Ok(left_out)
     }
 
     /// How many more messages may be claimed from the store. Those of them with many recipients may
@@ -266,8 +274,11 @@ impl Scheduler {
         taken
     }
 
-    /// Routes that a claim is to leave alone, for what waits by them would be put back: at most `most`,
-    /// those first that are closed longest.
+    /// Routes that a claim is to leave alone: what waits by them would be put back, or enough waits
+    /// where they lead. At most `most`; those first whose site is closed longest.
+    ///
+    /// A site counts as having enough before a message for it would be refused, so that fresh mail
+    /// of other senders still finds room, and so that what is claimed is taken.
     pub fn closed_routes(&self, now: Mono, most: usize) -> Vec<RouteKey> {
         let closed = self.sites.closed.iter().rev();
         let of_sites = closed
@@ -278,7 +289,34 @@ impl Scheduler {
         let of_their_own = blocked
             .take_while(|(until, _)| *until > now)
             .map(|(_, key)| key);
-        of_sites.chain(of_their_own).take(most).cloned().collect()
+        let all = self.share();
+        let full = self.sites.shares.iter().rev();
+        let of_full_sites = full
+            .take_while(|(share, _)| !share.plus(*share).may_grow(all))
+            .filter_map(|(_, key)| self.sites.map.get(key))
+            .filter(|site| site.health.closed_until().is_none_or(|until| until <= now))
+            .flat_map(|site| &site.routes);
+        let unknown = self.routes.unknown.iter().rev();
+        let full_on_their_own = unknown
+            .take_while(|(messages, _)| {
+                let recipients = 0;
+                let share = Share::of(
+                    Load {
+                        messages: *messages,
+                        recipients,
+                    },
+                    &self.limits,
+                );
+                !share.plus(share).may_grow(all)
+            })
+            .map(|(_, key)| key);
+        of_sites
+            .chain(of_their_own)
+            .chain(of_full_sites)
+            .chain(full_on_their_own)
+            .take(most)
+            .cloned()
+            .collect()
     }
 
     /// The sites, in the order of their names.

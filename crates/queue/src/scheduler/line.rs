@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use postroad_reply::QueueId;
 
 use super::order::Turns;
+use super::share::Load;
 use crate::envelope::RouteKey;
 
 /// The order in which messages were offered: which of two is first in a sender's line.
@@ -23,9 +24,16 @@ pub(super) struct Ticket {
 /// The messages that wait at a site: a line for each sender, and the senders take turns.
 #[derive(Debug)]
 pub(super) struct Line {
-    senders: BTreeMap<Arc<str>, BTreeMap<Arrival, Waiting>>,
+    senders: BTreeMap<Arc<str>, OfSender>,
     turns: Turns<Arc<str>>,
-    messages: usize,
+    load: Load,
+}
+
+/// A sender's line; never empty.
+#[derive(Debug, Default)]
+struct OfSender {
+    messages: BTreeMap<Arrival, Waiting>,
+    recipients: usize,
 }
 
 /// A message in line.
@@ -41,48 +49,71 @@ impl Line {
         Line {
             senders: BTreeMap::new(),
             turns: Turns::new(),
-            messages: 0,
+            load: Load::default(),
         }
     }
 
-    /// How many messages wait.
-    pub(super) fn len(&self) -> usize {
-        self.messages
-    }
-
     pub(super) fn is_empty(&self) -> bool {
-        self.messages == 0
+        self.load.messages == 0
     }
 
-    /// Recipients of a message came by `route`.
-    pub(super) fn join(&mut self, ticket: &Ticket, route: &RouteKey) {
+    /// How much waits.
+    pub(super) fn load(&self) -> Load {
+        self.load
+    }
+
+    /// How much of that is of `sender`.
+    pub(super) fn load_of(&self, sender: &Arc<str>) -> Load {
+        self.senders
+            .get(sender)
+            .map_or_else(Load::default, |line| Load {
+                messages: line.messages.len(),
+                recipients: line.recipients,
+            })
+    }
+
+    /// `recipients` of a message come by `route`.
+    pub(super) fn join(&mut self, ticket: &Ticket, route: &RouteKey, recipients: usize) {
         self.turns.join(&ticket.sender);
         let line = self.senders.entry(ticket.sender.clone()).or_default();
-        let waiting = line.entry(ticket.arrival).or_insert_with(|| {
-            self.messages += 1;
+        let waiting = line.messages.entry(ticket.arrival).or_insert_with(|| {
+            self.load.messages += 1;
             Waiting {
                 message: ticket.message,
                 routes: BTreeSet::new(),
             }
         });
         waiting.routes.insert(route.clone());
+        line.recipients += recipients;
+        self.load.recipients += recipients;
     }
 
-    /// None of a message's recipients that came by `route` waits any more.
-    pub(super) fn leave(&mut self, ticket: &Ticket, route: &RouteKey) {
+    /// `recipients` of a message that came by `route` wait no more; `all`: they are the last of those.
+    pub(super) fn leave(
+        &mut self,
+        ticket: &Ticket,
+        route: &RouteKey,
+        recipients: usize,
+        all: bool,
+    ) {
         let Some(line) = self.senders.get_mut(&ticket.sender) else {
             return;
         };
-        let Some(waiting) = line.get_mut(&ticket.arrival) else {
+        let Some(waiting) = line.messages.get_mut(&ticket.arrival) else {
             return;
         };
+        line.recipients -= recipients;
+        self.load.recipients -= recipients;
+        if !all {
+            return;
+        }
         waiting.routes.remove(route);
         if !waiting.routes.is_empty() {
             return;
         }
-        line.remove(&ticket.arrival);
-        self.messages -= 1;
-        if line.is_empty() {
+        line.messages.remove(&ticket.arrival);
+        self.load.messages -= 1;
+        if line.messages.is_empty() {
             self.senders.remove(&ticket.sender);
             self.turns.leave(&ticket.sender);
         }
@@ -91,7 +122,7 @@ impl Line {
     /// Whose turn it is: the first message of the sender who has waited longest for a turn.
     pub(super) fn first(&self) -> Option<Ticket> {
         let sender = self.turns.first()?;
-        let (arrival, waiting) = self.senders.get(sender)?.first_key_value()?;
+        let (arrival, waiting) = self.senders.get(sender)?.messages.first_key_value()?;
         Some(Ticket {
             message: waiting.message,
             sender: sender.clone(),
@@ -102,7 +133,7 @@ impl Line {
     /// The first of the routes by which recipients of a waiting message came.
     pub(super) fn first_route(&self, ticket: &Ticket) -> Option<&RouteKey> {
         let line = self.senders.get(&ticket.sender)?;
-        line.get(&ticket.arrival)?.routes.first()
+        line.messages.get(&ticket.arrival)?.routes.first()
     }
 
     /// A sender has had a turn.

@@ -1,12 +1,17 @@
 //! What the calls of a scheduler are made of.
 
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use postroad_clock::Mono;
+use postroad_reply::QueueId;
 
 use super::health::Health;
 use super::line::Ticket;
-use super::route::{Leads, Rest, Share};
+use super::message::Message;
+use super::route::{Leads, Part, Rest};
+use super::share::{Load, Share};
 use super::site::Site;
 use super::talk::{Action, Cause, Dispatch, PutBack, SiteKey};
 use super::window::Window;
@@ -36,18 +41,45 @@ impl Scheduler {
         }
     }
 
-    /// Lets a share wait by its route, and where that leads.
-    pub(super) fn wait(&mut self, key: &RouteKey, share: Share, now: Mono) {
-        let ticket = share.ticket.clone();
-        let recipients = share.recipients.len();
-        match self.routes.wait(key, share) {
-            Leads::Asked => {}
+    /// Takes in what of a message there is room for, part by part.
+    pub(super) fn take_in(
+        &mut self,
+        message: QueueId,
+        sender: Arc<str>,
+        parts: BTreeMap<RouteKey, Vec<RecipientIx>>,
+        now: Mono,
+    ) {
+        let ticket = Ticket {
+            message,
+            sender,
+            arrival: self.next_arrival,
+        };
+        self.next_arrival.0 += 1;
+        let here = Message {
+            ticket: ticket.clone(),
+            routes: parts.keys().cloned().collect(),
+            under_way: 0,
+        };
+        self.messages.map.insert(message, here);
+        for (route, recipients) in parts {
+            self.recipients += recipients.len();
+            let ticket = ticket.clone();
+            self.wait(&route, Part { ticket, recipients }, now);
+        }
+        self.messages.closed_one(message);
+    }
+
+    /// Lets a part of a message wait by its route, and where that leads.
+    pub(super) fn wait(&mut self, key: &RouteKey, part: Part, now: Mono) {
+        let ticket = part.ticket.clone();
+        let recipients = part.recipients.len();
+        match self.routes.wait(key, part) {
+            Leads::Asked => self.routes.count(key),
             Leads::Blocked { .. } => self.put_back.join(&Place::Route(key.clone())),
             Leads::To { site, .. } | Leads::AskedAgain { site } => {
                 let site_key = site.clone();
                 if let Some(site) = self.sites.map.get_mut(&site_key) {
-                    site.line.join(&ticket, key);
-                    site.waiting_recipients += recipients;
+                    site.line.join(&ticket, key, recipients);
                 }
                 self.sort(&site_key, now);
             }
@@ -65,14 +97,14 @@ impl Scheduler {
         let Some(route) = self.routes.map.get_mut(key) else {
             return Vec::new();
         };
-        let Some(share) = route.waiting.get_mut(&ticket.arrival) else {
+        let Some(part) = route.waiting.get_mut(&ticket.arrival) else {
             return Vec::new();
         };
-        let taken: Vec<RecipientIx> = share
+        let taken: Vec<RecipientIx> = part
             .recipients
-            .drain(..most.min(share.recipients.len()))
+            .drain(..most.min(part.recipients.len()))
             .collect();
-        let all = share.recipients.is_empty();
+        let all = part.recipients.is_empty();
         if all {
             route.waiting.remove(&ticket.arrival);
             if let Some(message) = self.messages.map.get_mut(&ticket.message) {
@@ -81,10 +113,7 @@ impl Scheduler {
         }
         if let Some(site_key) = route.leads.site().cloned() {
             if let Some(site) = self.sites.map.get_mut(&site_key) {
-                site.waiting_recipients -= taken.len();
-                if all {
-                    site.line.leave(ticket, key);
-                }
+                site.line.leave(ticket, key, taken.len(), all);
             }
             self.sort(&site_key, now);
         }
@@ -201,6 +230,30 @@ impl Scheduler {
         })
     }
 
+    /// Whether more of a sender's messages may wait by `key`.
+    pub(super) fn has_room(&self, key: &RouteKey, sender: &Arc<str>) -> bool {
+        let Some(route) = self.routes.map.get(key) else {
+            return true;
+        };
+        let line = route.leads.site().and_then(|site| self.sites.map.get(site));
+        let (load, of_sender) = match line {
+            Some(site) => (site.line.load(), site.line.load_of(sender)),
+            // Nobody's turn is near before it is known where they lead.
+            None => (route.load(), route.load()),
+        };
+        let share = |load| Share::of(load, &self.limits);
+        share(load).plus(share(of_sender)).may_grow(self.share())
+    }
+
+    /// How much of what may be here is.
+    pub(super) fn share(&self) -> Share {
+        let load = Load {
+            messages: self.messages.map.len(),
+            recipients: self.recipients,
+        };
+        Share::of(load, &self.limits)
+    }
+
     /// Makes sure that a site is here, with its largest window.
     pub(super) fn meet(&mut self, key: &SiteKey, largest: Option<u32>) {
         let largest = largest.unwrap_or(self.limits.largest_window);
@@ -227,16 +280,15 @@ impl Scheduler {
         if before != to {
             if let Some(site) = before.and_then(|before| self.sites.map.get_mut(before)) {
                 site.routes.remove(key);
-                for share in route.waiting.values() {
-                    site.line.leave(&share.ticket, key);
-                    site.waiting_recipients -= share.recipients.len();
+                for part in route.waiting.values() {
+                    site.line
+                        .leave(&part.ticket, key, part.recipients.len(), true);
                 }
             }
             if let Some(site) = to.and_then(|to| self.sites.map.get_mut(to)) {
                 site.routes.insert(key.clone());
-                for share in route.waiting.values() {
-                    site.line.join(&share.ticket, key);
-                    site.waiting_recipients += share.recipients.len();
+                for part in route.waiting.values() {
+                    site.line.join(&part.ticket, key, part.recipients.len());
                 }
             }
         }
@@ -272,6 +324,7 @@ impl Scheduler {
     /// Puts a route where it belongs, should nothing wait by it, and forgets those that are too
     /// many.
     pub(super) fn rest(&mut self, key: &RouteKey) {
+        self.routes.count(key);
         match self.routes.rest(key) {
             Rest::Waiting => return,
             Rest::Remembered => self.put_back.leave(&Place::Route(key.clone())),

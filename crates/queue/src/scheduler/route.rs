@@ -9,6 +9,7 @@ use postroad_clock::Mono;
 use super::health::short;
 use super::line::{Arrival, Ticket};
 use super::order::{Order, Turns};
+use super::share::Load;
 use super::talk::SiteKey;
 use crate::envelope::RouteKey;
 use crate::life::RecipientIx;
@@ -25,6 +26,8 @@ pub(super) struct Routes {
     pub(super) idle: Order<Mono, RouteKey>,
     /// Of those, the ones that lead nowhere.
     pub(super) blocked: Order<Mono, RouteKey>,
+    /// How many messages wait by the routes that lead nobody knows where, yet.
+    pub(super) unknown: Order<usize, RouteKey>,
 }
 
 /// One route.
@@ -32,12 +35,12 @@ pub(super) struct Routes {
 pub(super) struct Route {
     pub(super) leads: Leads,
     /// What waits, whether it is known where to or not.
-    pub(super) waiting: BTreeMap<Arrival, Share>,
+    pub(super) waiting: BTreeMap<Arrival, Part>,
 }
 
 /// Recipients of one message by one route; never none.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct Part {
     pub(super) ticket: Ticket,
     pub(super) recipients: Vec<RecipientIx>,
 }
@@ -77,6 +80,14 @@ impl Route {
             waiting: BTreeMap::new(),
         }
     }
+
+    /// How many messages wait. Their recipients are counted when it is known where they go.
+    pub(super) fn load(&self) -> Load {
+        Load {
+            messages: self.waiting.len(),
+            recipients: 0,
+        }
+    }
 }
 
 impl Leads {
@@ -112,19 +123,30 @@ impl Routes {
             expiring: Order::new(),
             idle: Order::new(),
             blocked: Order::new(),
+            unknown: Order::new(),
         }
     }
 
-    /// Puts a share among what waits by `key`, and says where that leads. A route that nothing is
+    /// Puts a part of a message among what waits by `key`, and says where that leads. A route that nothing is
     /// known about is asked about.
-    pub(super) fn wait(&mut self, key: &RouteKey, share: Share) -> &Leads {
+    pub(super) fn wait(&mut self, key: &RouteKey, part: Part) -> &Leads {
         self.idle.remove(key);
         let route = self.map.entry(key.clone()).or_insert_with(|| {
             self.to_resolve.join(key);
             Route::new()
         });
-        route.waiting.insert(share.ticket.arrival, share);
+        route.waiting.insert(part.ticket.arrival, part);
         &route.leads
+    }
+
+    /// Keeps count of what waits by a route about which nothing is known.
+    pub(super) fn count(&mut self, key: &RouteKey) {
+        match self.map.get(key) {
+            Some(route) if matches!(route.leads, Leads::Asked) => {
+                self.unknown.set(key, route.waiting.len());
+            }
+            _ => self.unknown.remove(key),
+        }
     }
 
     /// Records an answer about a route, and gives back what was known before.
@@ -176,6 +198,7 @@ impl Routes {
         self.expiring.remove(key);
         self.idle.remove(key);
         self.blocked.remove(key);
+        self.unknown.remove(key);
         route.leads.site().cloned()
     }
 }

@@ -1,13 +1,14 @@
 //! The sites, and which of them have something to do.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use core::time::Duration;
 
 use postroad_clock::Mono;
 
 use super::health::Health;
+use super::limits::Limits;
 use super::line::Line;
 use super::order::{Order, Turns};
+use super::share::Share;
 use super::talk::{SiteKey, SiteView};
 use crate::envelope::RouteKey;
 
@@ -22,7 +23,9 @@ pub(super) struct Sites {
     pub(super) closed: Order<Mono, SiteKey>,
     /// When a site at which nothing waits, and to which nothing is under way, is to be forgotten.
     pub(super) idle: Order<Mono, SiteKey>,
-    remember: Duration,
+    /// How much of what the scheduler may hold waits at each.
+    pub(super) shares: Order<Share, SiteKey>,
+    limits: Limits,
 }
 
 /// One site.
@@ -30,7 +33,6 @@ pub(super) struct Sites {
 pub(super) struct Site {
     pub(super) health: Health,
     pub(super) line: Line,
-    pub(super) waiting_recipients: usize,
     pub(super) under_way: u32,
     /// Which routes lead here.
     pub(super) routes: BTreeSet<RouteKey>,
@@ -43,7 +45,6 @@ impl Site {
         Site {
             health,
             line: Line::new(),
-            waiting_recipients: 0,
             under_way: 0,
             routes: BTreeSet::new(),
             last_used: Mono::ZERO,
@@ -70,8 +71,8 @@ impl Site {
             window: self.health.window(),
             largest_window: self.health.largest_window(),
             under_way: self.under_way,
-            waiting_messages: self.line.len(),
-            waiting_recipients: self.waiting_recipients,
+            waiting_messages: self.line.load().messages,
+            waiting_recipients: self.line.load().recipients,
             routes: self.routes.len(),
             last_trouble: self.health.last_trouble().cloned(),
         }
@@ -79,14 +80,14 @@ impl Site {
 }
 
 impl Sites {
-    /// Idle sites are to be remembered for `remember`.
-    pub(super) fn new(remember: Duration) -> Sites {
+    pub(super) fn new(limits: Limits) -> Sites {
         Sites {
             map: BTreeMap::new(),
             ready: Turns::new(),
             closed: Order::new(),
             idle: Order::new(),
-            remember,
+            shares: Order::new(),
+            limits,
         }
     }
 
@@ -105,11 +106,17 @@ impl Sites {
             Some(until) => self.closed.set(key, until),
             None => self.closed.remove(key),
         }
+        if site.line.is_empty() {
+            self.shares.remove(key);
+        } else {
+            let share = Share::of(site.line.load(), &self.limits);
+            self.shares.set(key, share);
+        }
         if site.is_idle() {
             // How long the next pause is depends on the last: that is to be known after it.
             let until = site.health.closed_until().unwrap_or(Mono::ZERO);
             self.idle
-                .set(key, site.last_used.max(until) + self.remember);
+                .set(key, site.last_used.max(until) + self.limits.remember);
         } else {
             self.idle.remove(key);
         }
