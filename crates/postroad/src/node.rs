@@ -16,7 +16,7 @@ use postroad_server::{Server, Services};
 use postroad_spool::Spool;
 use postroad_store::Leased;
 use postroad_telemetry::Event;
-use postroad_wire::address::{self, Mailbox};
+use postroad_wire::address::{Host, Limits, LocalPart, Mailbox};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::next_hops::LocalMaildirs;
@@ -227,13 +227,9 @@ impl Drop for TellsItsEnd {
 
 /// The mailbox whose folder this is; none if its name is none that could be addressed.
 fn owner(local: &str, domain: &str) -> Option<Mailbox> {
-    let limits = address::Limits {
-        local_part: 1024,
-        domain: 1024,
-        path: 4096,
-    };
-    let local = address::LocalPart::from_unquoted(local, &limits).ok()?;
-    let host = address::Host::parse(domain, &limits).ok()?;
+    // It was within the limits of its time, as it was written; as it is compared it may be longer.
+    let local = LocalPart::from_unquoted(local, &Limits::NONE).ok()?;
+    let host = Host::parse(domain, &Limits::NONE).ok()?;
     Some(Mailbox { local, host })
 }
 
@@ -241,6 +237,14 @@ fn owner(local: &str, domain: &str) -> Option<Mailbox> {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn a_mailbox_whose_compared_name_is_over_all_limits_is_known() {
+        // 1,024 octets as it is sent, the most that a setting allows.
+        let compared = "\u{130}".repeat(512).to_lowercase();
+        assert!(compared.len() > 1024);
+        assert!(owner(&compared, "example.org").is_some());
+    }
 
     #[test]
     fn the_end_of_a_thread_is_told_whatever_ended_it() {
