@@ -124,17 +124,56 @@ pub enum RecipientState {
 pub struct Happened {
     /// When.
     pub at: String,
-    /// What: `received`, `delivered`, `deferred`, `failed`, `held` ...
-    pub what: String,
+    /// What.
+    pub what: What,
     /// To whose mail; empty where it is all of the message.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub recipients: Vec<String>,
+    /// To the mail of so many more recipients, who are not named; after `omitted`, so many events.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub others: u32,
     /// The server that said so.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub peer: Option<String>,
     /// That server's reply, or what happened in words.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub said: String,
+}
+
+/// What happened to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    /// It was received.
+    Received,
+    /// It was put into a mailbox.
+    Delivered,
+    /// Another server took it over.
+    Relayed,
+    /// An attempt failed for now.
+    Deferred,
+    /// It was given up.
+    Failed,
+    /// A rule, or an operator, threw it away.
+    Discarded,
+    /// A notice to its sender was queued.
+    Noticed,
+    /// An operator held it back.
+    Held,
+    /// An operator let it go on.
+    Released,
+    /// An operator made it due.
+    Retried,
+    /// An operator sent it elsewhere.
+    Redirected,
+    /// An operator deleted it.
+    Deleted,
+    /// So much happened that some of it is not kept; `others` says how much.
+    Omitted,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Which page of the queue.

@@ -3,12 +3,14 @@
 //! * `api`: what goes over the socket, as JSON; `GET /openapi.json` describes it;
 //! * `filter`: which messages are meant;
 //! * `view`: one queued message in the words of the API;
+//! * `history`: what happened to it, and what comes next, in plain words;
 //! * `queue`: listing, and what is done to messages, on any store;
 //! * `http`: the routes;
 //! * `socket`: the Unix socket, and who may use it.
 
 pub mod api;
 pub mod filter;
+pub mod history;
 pub mod http;
 pub mod queue;
 pub mod socket;

@@ -10,6 +10,7 @@ use postroad_store::{QueueStore, Trouble};
 
 use crate::api::{Action, Done, Failed, Message, Order, Page, Place};
 use crate::filter::Filter;
+use crate::history;
 use crate::view::{self, Sites};
 
 /// How many messages a page examines where it isn't said.
@@ -50,7 +51,7 @@ impl From<Trouble> for Wrong {
     fn from(trouble: Trouble) -> Wrong {
         match trouble {
             Trouble::Unknown(id) => {
-                Wrong::NotFound(format!("there is no message {id} in the queue"))
+                Wrong::NotFound(format!("there is no message {id} in the queue (any more)"))
             }
             trouble => Wrong::Store(trouble),
         }
@@ -94,10 +95,30 @@ pub async fn show<S: QueueStore>(
     id: QueueId,
     now: UnixMs,
 ) -> Result<Message, Wrong> {
-    let _ = (store, sites, now);
-    Err(Wrong::NotFound(format!(
-        "there is no message {id} in the queue"
-    )))
+    // The first after the one before it is itself, if it is there.
+    let before = id.0.checked_sub(1).map(QueueId);
+    let found = store.page(before, 1).await?.pop();
+    match found.filter(|entry| entry.id == id) {
+        Some(entry) => Ok(history::told(&entry, sites, now)),
+        None => Err(Wrong::NotFound(not_there(id, now))),
+    }
+}
+
+/// What can be said of a message that is not in the queue. Its name says when it was given out.
+fn not_there(id: QueueId, now: UnixMs) -> String {
+    let named = UnixMs(id.unix_ms());
+    let when = view::time(named);
+    if named > now {
+        return format!(
+            "there is no message {id} in the queue, and never was: the name is of {when}, which is \
+             still to come"
+        );
+    }
+    format!(
+        "there is no message {id} in the queue: either it is done (delivered, given up or \
+         deleted), or it was never here. The name is of {when}; the log of that time and of the \
+         days after it says what became of it"
+    )
 }
 
 /// Does `action` to the messages that an order means, on one page of the queue.

@@ -19,8 +19,8 @@ pub fn message(entry: &Entry, sites: &dyn Sites, now: UnixMs) -> Message {
     let envelope = &entry.envelope;
     let sender = envelope.reverse_path.mailbox();
     let client = &envelope.client;
-    let redirect = entry.redirect.as_ref();
-    let recipients = envelope.recipients.iter().zip(&entry.lives);
+    let redirect = entry.state.redirect.as_ref();
+    let recipients = envelope.recipients.iter().zip(&entry.state.lives);
     let state = state(entry, now);
     Message {
         id: entry.id.to_string(),
@@ -35,11 +35,13 @@ pub fn message(entry: &Entry, sites: &dyn Sites, now: UnixMs) -> Message {
             protocol: client.protocol.clone(),
         },
         state,
-        held: entry.held,
+        held: entry.state.held,
         redirect: redirect.map(|route| route.0.to_string()),
         next: match state {
             State::Active | State::Held => None,
-            State::Queued | State::Deferred | State::Notice => due(entry).map(time),
+            State::Queued | State::Deferred | State::Notice => {
+                entry.state.due(envelope).map(|due| time(due.at))
+            }
         },
         recipients: recipients
             .map(|(recipient, life)| {
@@ -62,21 +64,15 @@ fn state(entry: &Entry, now: UnixMs) -> State {
     let tried = |life: &Life| matches!(life, Life::Pending { attempts: 1.., .. });
     if entry.leased.is_some_and(|until| until > now) {
         State::Active
-    } else if entry.held {
+    } else if entry.state.held {
         State::Held
-    } else if !entry.lives.iter().any(pending) {
+    } else if !entry.state.lives.iter().any(pending) {
         State::Notice
-    } else if entry.lives.iter().any(tried) {
+    } else if entry.state.lives.iter().any(tried) {
         State::Deferred
     } else {
         State::Queued
     }
-}
-
-/// When something of it is to be done next.
-fn due(entry: &Entry) -> Option<UnixMs> {
-    let of = |life: &Life| life.pending_due().or(life.owed_since());
-    entry.lives.iter().filter_map(of).min()
 }
 
 /// A recipient as its life has it; whom and where to is for the caller.
