@@ -7,12 +7,9 @@ pub mod unix;
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 pub use outbound::{Connection, Transport, addresses, connect_tcp};
@@ -53,7 +50,10 @@ impl Listener {
     pub async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
         loop {
             match self.0.accept().await {
-                Ok((stream, peer)) => return Ok((Stream::new(stream), peer)),
+                Ok((stream, peer)) => {
+                    send_at_once(&stream);
+                    return Ok((Stream(stream), peer));
+                }
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -76,29 +76,18 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     )
 }
 
-/// A connection.
+/// What goes to a peer is collected before it is written, so waiting for more to send with it
+/// only costs the peer time.
+fn send_at_once(stream: &TcpStream) {
+    // It fails only for a peer that has gone, which reading tells.
+    let _ = stream.set_nodelay(true);
+}
+
+/// A connection that was accepted.
 #[derive(Debug)]
 pub struct Stream(TcpStream);
 
 impl Stream {
-    fn new(stream: TcpStream) -> Stream {
-        // Replies are collected before they are written, so waiting for more to send with them
-        // only costs the peer time. It fails only for a peer that has gone, which reading tells.
-        let _ = stream.set_nodelay(true);
-        Stream(stream)
-    }
-
-    /// Connects, within `how_long`.
-    ///
-    /// # Errors
-    /// `TimedOut` when it takes longer, else what the system said.
-    pub async fn connect(to: SocketAddr, how_long: Duration) -> io::Result<Stream> {
-        match crate::tasks::timeout(how_long, TcpStream::connect(to)).await {
-            Ok(stream) => stream.map(Stream::new),
-            Err(crate::tasks::TimedOut) => Err(io::ErrorKind::TimedOut.into()),
-        }
-    }
-
     /// This end.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
@@ -116,13 +105,6 @@ impl Stream {
         self.0.try_read_buf(into)
     }
 
-    /// Waits for octets and puts them after what `into` holds, as far as its spare capacity goes
-    /// (64 octets are made if it has none); 0 at the end of the stream. Dropping the future loses
-    /// nothing.
-    pub async fn read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
-        self.0.read_buf(into).await
-    }
-
     /// Writes all of `octets` and leaves it empty. If the future is dropped, what was written is
     /// gone from `octets`.
     pub async fn write(&mut self, octets: &mut BytesMut) -> io::Result<()> {
@@ -135,48 +117,19 @@ impl Stream {
     }
 }
 
-impl AsyncRead for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, into)
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, octets)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::net::Ipv4Addr;
-
-    const LIMIT: Duration = Duration::from_secs(10);
+    use tokio::io::AsyncReadExt;
 
     #[test]
     fn octets_go_both_ways_and_the_end_is_seen() -> io::Result<()> {
         let talk = async {
             let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
-            let mut client = Stream::connect(listener.local_address()?, LIMIT).await?;
+            let mut client = TcpStream::connect(listener.local_address()?).await?;
             let (mut server, peer) = listener.accept().await?;
-            assert_eq!(peer, client.local_address()?);
+            assert_eq!(peer, client.local_addr()?);
             assert_eq!(server.local_address()?, listener.local_address()?);
 
             let mut greeting = BytesMut::from(&b"220 hello\r\n"[..]);
@@ -184,10 +137,10 @@ mod tests {
             server.shutdown().await?;
             assert!(greeting.is_empty());
             let mut seen = BytesMut::new();
-            while client.read(&mut seen).await? > 0 {}
+            while client.read_buf(&mut seen).await? > 0 {}
             assert_eq!(&seen[..], b"220 hello\r\n");
 
-            client.write(&mut BytesMut::from(&b"QUIT\r\n"[..])).await?;
+            client.write_all(b"QUIT\r\n").await?;
             server.readable().await?;
             let mut seen = BytesMut::with_capacity(16);
             assert_eq!(server.try_read(&mut seen)?, 6);
@@ -201,11 +154,11 @@ mod tests {
         let again = async {
             let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
             let address = listener.local_address()?;
-            let mut client = Stream::connect(address, LIMIT).await?;
+            let mut client = TcpStream::connect(address).await?;
             let (mut server, _) = listener.accept().await?;
             // The side that ends first keeps the port in TIME-WAIT.
             server.shutdown().await?;
-            assert_eq!(client.read(&mut BytesMut::new()).await?, 0);
+            assert_eq!(client.read(&mut [0]).await?, 0);
             drop((client, server, listener));
             Listener::bind(address, 16).map(|_| ())
         };
