@@ -22,7 +22,7 @@ pub use problem::Problem;
 pub use reference::reference;
 pub use route::RouteDomain;
 pub use settings::Config;
-pub use table::Reload;
+pub use table::{Change, Reload};
 pub use value::{BareLineEnds, Level, LogFormat, Size};
 
 use postroad_wire::address::Domain;

@@ -15,7 +15,8 @@ use crate::name::{Aliases, Delimiter};
 use crate::read::{At, Reader};
 use crate::route::RouteDomain;
 use crate::table::{
-    Chapter, Check, Entry, Listed, Preset, Reload, Section, any, is, required, unset, within,
+    Change, Chapter, Check, Entry, Listed, Preset, Reload, Section, any, is, required, unset,
+    within,
 };
 use crate::value::{BareLineEnds, Level, LogFormat, Size, Value};
 

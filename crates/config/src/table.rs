@@ -8,8 +8,8 @@ use crate::Machine;
 use crate::read::{At, Reader};
 use crate::value::Value;
 
-/// When a changed setting can take effect, once a running server reads its file again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// When a changed setting takes effect, once a running server reads its file again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reload {
     /// At once. A transaction under way keeps what it began with.
     Live,
@@ -27,6 +27,16 @@ impl fmt::Display for Reload {
             Reload::Restart => "restart",
         })
     }
+}
+
+/// A setting that has another value in another configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which, as in `limits.recipients` or `domain[0].aliases`. A list of another length is one
+    /// change, by its name: `domain`.
+    pub setting: String,
+    /// When the new value can take effect.
+    pub reload: Reload,
 }
 
 /// One setting, as the reference shows it.
@@ -117,6 +127,10 @@ pub(crate) trait Section: Sized {
 
     /// Its lines of the table.
     fn entries() -> Vec<Entry>;
+
+    /// Notes which of its settings have another value in `new`; its own key is `at`, empty at the
+    /// top.
+    fn compare(&self, new: &Self, at: &str, changes: &mut Vec<Change>);
 }
 
 /// A section that may be written many times.
@@ -125,6 +139,22 @@ pub(crate) trait Listed: Section {
     fn when_absent(machine: &Machine) -> Vec<Self>;
     /// The same in words, for the reference.
     const WHEN_ABSENT: &'static str;
+
+    /// Notes what is different in a list of another configuration.
+    fn compare_lists(old: &[Self], new: &[Self], at: &str, changes: &mut Vec<Change>) {
+        if old.len() == new.len() {
+            for (index, (old, new)) in old.iter().zip(new).enumerate() {
+                old.compare(new, &format!("{at}[{index}]"), changes);
+            }
+            return;
+        }
+        // An entry more or less is as hard as the hardest of its settings.
+        let reloads = Self::entries().into_iter().map(|entry| entry.reload);
+        changes.push(Change {
+            setting: at.to_owned(),
+            reload: reloads.max().unwrap_or(Reload::Restart),
+        });
+    }
 }
 
 /// One section: its struct, its reader and its lines of the reference, from one table.
@@ -168,6 +198,15 @@ macro_rules! section {
                     }
                 }),+]
             }
+
+            fn compare(&self, new: &Self, at: &str, changes: &mut Vec<Change>) {
+                $( if self.$field != new.$field {
+                    changes.push(Change {
+                        setting: crate::read::join(at, stringify!($field)),
+                        reload: Reload::$reload,
+                    });
+                } )+
+            }
         }
     };
 }
@@ -196,6 +235,15 @@ macro_rules! settings {
             reader.unknown_keys(root, "", &known);
             $( let $field = settings!(@read $shape $name $field root machine reader); )+
             Some(Config { $($field: $field?,)+ origin: Default::default() })
+        }
+
+        impl Config {
+            /// Which settings have another value in `new`, in the order of the reference.
+            pub fn changes(&self, new: &Config) -> Vec<Change> {
+                let mut changes = Vec::new();
+                $( settings!(@compare $shape $name $field self new changes); )+
+                changes
+            }
         }
 
         /// Where each setting is at home.
@@ -231,6 +279,16 @@ macro_rules! settings {
     };
     (@read list $name:ident $field:ident $root:ident $machine:ident $reader:ident) => {
         $reader.list::<$name>($root, stringify!($field), $machine)
+    };
+
+    (@compare top $name:ident $field:ident $old:ident $new:ident $changes:ident) => {
+        $old.$field.compare(&$new.$field, "", &mut $changes)
+    };
+    (@compare table $name:ident $field:ident $old:ident $new:ident $changes:ident) => {
+        $old.$field.compare(&$new.$field, stringify!($field), &mut $changes)
+    };
+    (@compare list $name:ident $field:ident $old:ident $new:ident $changes:ident) => {
+        <$name as Listed>::compare_lists(&$old.$field, &$new.$field, stringify!($field), &mut $changes)
     };
 
     (@heading top $field:ident) => { "At the top of the file" };

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use postroad_config::{AliasTarget, BareLineEnds, Config, LogFormat, Problem, Size};
+use postroad_config::{AliasTarget, BareLineEnds, Config, LogFormat, Problem, Reload, Size};
 use proptest::prelude::*;
 
 fn load(text: &str) -> Result<Config, Vec<Problem>> {
@@ -408,4 +408,52 @@ fn what_is_right_can_be_read_beside_what_is_wrong() {
     let config = faulty.readable.expect("the rest can be read");
     assert_eq!((config.limits.recipients, config.limits.hops), (1000, 50));
     assert_eq!(config.domain[0].name.as_str(), "a.test");
+}
+
+/// What changes from one text to another, each as `setting: reload`.
+fn changes(old: &str, new: &str) -> Vec<String> {
+    let changes = load(old).unwrap().changes(&load(new).unwrap());
+    let shown = |change: &postroad_config::Change| format!("{}: {}", change.setting, change.reload);
+    changes.iter().map(shown).collect()
+}
+
+#[test]
+fn what_another_configuration_changes_is_told_by_name_and_class() {
+    let old = "[limits]\nhops = 50\n[[listener]]\naddress = \"127.0.0.1:25\"\n\
+               [[domain]]\nname = \"a.example\"\n";
+    assert!(changes(old, old).is_empty());
+    // A default that is written is no change.
+    let new = old.replace("hops = 50", "hops = 50\nrecipients = 1000");
+    assert!(changes(old, &new).is_empty());
+    let new = old
+        .replace("hops = 50", "recipients = 200")
+        .replace("127.0.0.1:25", "127.0.0.1:26")
+        .replace("a.example\"", "b.example\"\nmailboxes = [\"x\"]");
+    assert_eq!(
+        changes(old, &format!("hostname = \"mx.example\"\n{new}")),
+        [
+            "hostname: restart",
+            "listener[0].address: restart",
+            "limits.recipients: next connection",
+            "limits.hops: live",
+            "domain[0].name: live",
+            "domain[0].mailboxes: live",
+        ]
+    );
+}
+
+#[test]
+fn an_entry_more_or_less_is_a_change_of_its_list() {
+    let domain = "[[domain]]\nname = \"a.example\"\n";
+    let listener = "[[listener]]\naddress = \"127.0.0.1:25\"\n";
+    let more = format!("{domain}{}", domain.replace("a.", "b."));
+    assert_eq!(changes(domain, &more), ["domain: live"]);
+    assert_eq!(changes(&more, domain), ["domain: live"]);
+    let more = format!("{listener}{}", listener.replace(":25", ":26"));
+    assert_eq!(changes(listener, &more), ["listener: restart"]);
+}
+
+#[test]
+fn the_hardest_class_is_the_greatest() {
+    assert!(Reload::Live < Reload::NextConnection && Reload::NextConnection < Reload::Restart);
 }
