@@ -4,12 +4,12 @@
 //! memory (see [`crate::leases`]). Every change here follows a sync of what it says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use postroad_clock::UnixMs;
 use postroad_reply::QueueId;
 
 use crate::frame::Key;
+use crate::routes::Routes;
 use crate::segment::SegmentNo;
 
 /// Where a frame is.
@@ -346,52 +346,6 @@ impl Index {
         }
         if live.records == 0 {
             self.live.remove(&held.place.segment);
-        }
-    }
-}
-
-/// Routes by number: each name is kept once, for as long as an entry has it.
-#[derive(Debug, Default)]
-struct Routes {
-    numbers: BTreeMap<Arc<str>, u32>,
-    names: Vec<(Arc<str>, u32)>,
-    free: Vec<u32>,
-}
-
-impl Routes {
-    fn name(&self, route: u32) -> &str {
-        &self.names[route as usize].0
-    }
-
-    fn join(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            self.names[*number as usize].1 += 1;
-            return *number;
-        }
-        let name: Arc<str> = name.into();
-        let slot = (Arc::clone(&name), 1);
-        let number = match self.free.pop() {
-            Some(number) => {
-                self.names[number as usize] = slot;
-                number
-            }
-            None => {
-                self.names.push(slot);
-                // There are fewer names than entries, and fewer of those than 2^32.
-                (self.names.len() - 1) as u32
-            }
-        };
-        self.numbers.insert(name, number);
-        number
-    }
-
-    fn leave(&mut self, route: u32) {
-        let (name, uses) = &mut self.names[route as usize];
-        *uses -= 1;
-        if *uses == 0 {
-            self.numbers.remove(name);
-            *name = "".into();
-            self.free.push(route);
         }
     }
 }

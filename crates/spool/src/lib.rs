@@ -26,6 +26,7 @@ mod read;
 mod recycle;
 mod replay;
 mod room;
+mod routes;
 mod scan;
 mod segment;
 mod shared;
