@@ -82,6 +82,10 @@ pub enum Planted {
     SkipDirectorySync,
     /// Uses a segment again with the epoch it had.
     ReuseWithoutNewEpoch,
+    /// Writes a notice, but not that it is owed no more.
+    NoticeWithoutMarks,
+    /// Writes that a notice is owed no more, but not the notice.
+    MarksWithoutNotice,
 }
 
 #[cfg(feature = "planted")]

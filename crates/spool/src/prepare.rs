@@ -14,6 +14,8 @@ use crate::batch::{Batch, Effect, NewLease, Pending, Prepared, Reply};
 use crate::committer::Committer;
 use crate::frame::{BodyPlace, Key, Kind, Part};
 use crate::line::{Accept, Request, Settle};
+#[cfg(feature = "planted")]
+use crate::options::{Options, Planted};
 use crate::read;
 use crate::staging::StagedBody;
 
@@ -67,6 +69,8 @@ impl<D: Disk> Committer<D> {
             let (part, pieces, effect) = accepted(*id, envelope, body, None);
             prepared.parts.push((part, pieces));
             prepared.effects.push(effect);
+            #[cfg(feature = "planted")]
+            tear(&self.shared.options, &mut prepared);
         }
         Ok(prepared)
     }
@@ -192,6 +196,17 @@ fn nothing_to_write(reply: Reply) -> Prepared {
         parts: Vec::new(),
         effects: Vec::new(),
         reply,
+    }
+}
+
+/// The planted faults that take a notice and its marks apart.
+#[cfg(feature = "planted")]
+fn tear(options: &Options, prepared: &mut Prepared) {
+    if options.has(Planted::NoticeWithoutMarks) {
+        prepared.parts.remove(0);
+    }
+    if options.has(Planted::MarksWithoutNotice) {
+        prepared.parts.pop();
     }
 }
 

@@ -171,23 +171,22 @@ impl<D: Disk> Spool<D> {
         let mut entries = Vec::new();
         for (id, stored) in self.read_all(ids).await {
             match stored {
-                Ok((
-                    _,
-                    Stored {
-                        envelope, state, ..
-                    },
-                )) => entries.push(Entry {
-                    id,
-                    envelope,
-                    state,
-                    leased: self.shared.core().leases.get(id).map(|slot| slot.until),
-                }),
+                Ok((_, stored)) => entries.push(self.entry(id, stored)),
                 // It was settled while it was read.
                 Err(_) if self.shared.core().index.get(id).is_none() => {}
                 Err(e) => drop(self.unreadable(id, e).await),
             }
         }
         entries
+    }
+
+    fn entry(&self, id: QueueId, stored: Stored) -> Entry {
+        Entry {
+            id,
+            envelope: stored.envelope,
+            state: stored.state,
+            leased: self.shared.core().leases.get(id).map(|slot| slot.until),
+        }
     }
 }
 
@@ -360,6 +359,17 @@ impl<D: Disk> QueueStore for Spool<D> {
                 return Ok(entries);
             }
             cursor = Some(last);
+        }
+    }
+
+    async fn show(&self, id: QueueId) -> Result<Entry, Trouble> {
+        match self.read_all(vec![id]).await.pop() {
+            Some((_, Ok((_, stored)))) => Ok(self.entry(id, stored)),
+            // It was settled while it was read, or never there.
+            _ if self.shared.core().index.get(id).is_none() => Err(Trouble::Unknown(id)),
+            Some((_, Err(e))) => Err(self.unreadable(id, e).await),
+            // A segment of its is gone, for it has just been copied forward or ended.
+            None => Err(Trouble::Unknown(id)),
         }
     }
 

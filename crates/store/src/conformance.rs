@@ -21,14 +21,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use postroad_clock::UnixMs;
 use postroad_message::Facts;
+use postroad_queue::history::Event;
 use postroad_queue::{
     ClientTrace, Envelope, Handover, Life, NoticeState, Outcome, Recipient, RecipientIx, RouteKey,
 };
 use postroad_reply::{QueueId, TransactionId};
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
-use postroad_wire::parameter::BodyType;
+use postroad_wire::parameter::{BodyType, Notify};
 
-use crate::{Claim, Entry, Leased, Notice, QueueStore, Staged, Trouble, commit};
+use crate::{Amendment, Claim, Entry, Leased, Notice, QueueStore, Staged, Trouble, commit};
 
 /// A store under test, with what it stands on.
 pub trait Fixture: Sized {
@@ -71,6 +72,9 @@ macro_rules! conformance {
             settling::a_notice_said_again_is_not_committed_again
             settling::a_failure_and_its_notice_in_one_settle
             settling::an_unwanted_notice_is_not_owed
+            settling::success_can_be_owed_a_notice
+            settling::an_alias_is_told_of_from_its_acceptance
+            settling::a_delay_is_told_once_and_the_recipient_tried_on
             settling::five_hundred_recipients
             leasing::a_release_makes_it_due_again
             leasing::a_lease_runs_out
@@ -82,12 +86,15 @@ macro_rules! conformance {
             amending::retry_now
             amending::delete
             amending::redirect
+            amending::a_redirection_is_taken_away
             amending::of_a_leased_message_it_waits_for_the_settle
             amending::of_a_leased_message_it_waits_for_the_release
             amending::of_a_leased_message_it_waits_for_the_leases_end
             amending::an_operator_who_deletes_wants_no_notice
             reading::pages_are_complete_and_in_order
             reading::a_page_shows_leases_and_holds
+            reading::one_message_is_shown
+            reading::an_entry_tells_its_history
             reading::a_body_is_read_in_pieces
             reading::unknown_messages
             restarting::what_was_acknowledged_is_there
@@ -99,6 +106,7 @@ macro_rules! conformance {
             restarting::a_waiting_amendment_takes_effect
             restarting::a_notice_is_kept_and_not_owed_again
             restarting::a_notice_owed_is_still_owed
+            restarting::the_history_is_kept
             restarting::ids_go_on_increasing
         }
     };
@@ -145,6 +153,19 @@ pub(crate) fn envelope(received_at: UnixMs, domains: &[&str]) -> Arc<Envelope> {
         edits: Vec::new(),
         facts: Facts::default(),
     })
+}
+
+/// The same, of a sender who wants to hear of success and of delay.
+pub(crate) fn asking(envelope: &Envelope) -> Arc<Envelope> {
+    let mut envelope = envelope.clone();
+    for recipient in &mut envelope.recipients {
+        recipient.notify = Some(Notify::On {
+            success: true,
+            failure: true,
+            delay: true,
+        });
+    }
+    Arc::new(envelope)
 }
 
 fn mailbox(text: &str) -> Mailbox {
@@ -247,6 +268,45 @@ fn deferred(ix: u32, attempt: u32, due: UnixMs) -> (RecipientIx, Outcome) {
 fn failed(ix: u32, notice: NoticeState) -> (RecipientIx, Outcome) {
     let report = "550 nobody".into();
     (RecipientIx(ix), Outcome::Failed { report, notice })
+}
+
+/// Makes a message to which something has happened.
+async fn some_history(store: &impl QueueStore) -> QueueId {
+    let three = envelope(at(0), &["a.example", "b.example", "c.example"]);
+    let leased = put(store, octets(10), three).await;
+    let id = leased.lease.id;
+    let outcomes = [
+        deferred(0, 1, at(500)),
+        failed(1, NoticeState::Owed),
+        deferred(2, 1, at(600)),
+    ];
+    let lease = &leased.lease;
+    for _ in 0..2 {
+        let notice = Some(notice(at(10)));
+        store
+            .settle(lease, &outcomes, notice, at(10))
+            .await
+            .unwrap();
+    }
+    store.release(leased.lease).await.unwrap();
+    store.amend(id, Amendment::Hold, at(20)).await.unwrap();
+    id
+}
+
+/// What [`told`] says of [`some_history`].
+const SOME_HISTORY: [&str; 4] = [
+    "10 deferred: 451 attempt 1",
+    "10 failed: 550 nobody",
+    "10 its sender was told",
+    "20 held by an operator",
+];
+
+/// The history of a message, each event a line.
+async fn told(store: &impl QueueStore, id: QueueId) -> Vec<String> {
+    let entry = store.show(id).await.unwrap();
+    let events = entry.state.history.events().iter();
+    let line = |event: &Event| format!("{} {}", event.at.since(START).as_millis(), event.what);
+    events.map(line).collect()
 }
 
 /// A notice to the sender, due at `now`.

@@ -19,7 +19,7 @@ use proptest::sample::Index;
 pub use ops::{Ended, Op, ops};
 
 use self::ops::{DOMAINS, route};
-use crate::conformance::{Fixture, at, envelope, octets};
+use crate::conformance::{self, Fixture, at, envelope, octets};
 use crate::{Claim, Lease, Leased, MemoryStore, Notice, QueueStore, Staged, Trouble, commit};
 
 /// Does all of `ops` to an empty store and to the model.
@@ -94,8 +94,9 @@ impl Run {
             Op::Commit {
                 len,
                 domains,
+                asking,
                 lease,
-            } => self.commit(store, len, &domains, lease).await,
+            } => self.commit(store, len, &domains, asking, lease).await,
             Op::RollBack { len } => {
                 let mut staged = store.stage(at(self.now)).await.unwrap();
                 staged.append(octets(len)).await.unwrap();
@@ -163,6 +164,7 @@ impl Run {
         store: &S,
         len: usize,
         domains: &[usize],
+        asking: bool,
         lease: u64,
     ) -> Seen {
         let now = at(self.now);
@@ -172,7 +174,10 @@ impl Run {
         }
         self.name(staged.queue_id());
         let domains: Vec<&str> = domains.iter().map(|ix| DOMAINS[*ix]).collect();
-        let envelope = envelope(now, &domains);
+        let envelope = match asking {
+            true => conformance::asking(&envelope(now, &domains)),
+            false => envelope(now, &domains),
+        };
         let until = at(self.now + lease);
         let (receipt, leased) = commit(staged, TransactionId(self.now), envelope, until)
             .await

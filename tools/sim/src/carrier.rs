@@ -12,14 +12,16 @@ use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, SimClock};
 use postroad_host::disk::sim::SimDisk;
 use postroad_queue::{
-    Handover, Life, NoticeState, Outcome, Recipient, RecipientIx, RetryPlan, RouteKey,
+    Action, Handover, Life, NoticeState, Outcome, Recipient, RecipientIx, Report, RetryPlan,
+    RouteKey, notice, owes,
 };
 use postroad_reply::QueueId;
 use postroad_store::{Claim, Lease, Leased, Notice, QueueStore, Settled, Trouble};
 use postroad_wire::address::{Mailbox, ReversePath};
+use postroad_wire::parameter::Notify;
 
 use crate::executor::turn;
-use crate::ledger::will_fail;
+use crate::ledger::{is_relayed, will_fail};
 use crate::letter;
 use crate::node::{LEASE, Shared};
 
@@ -104,11 +106,14 @@ impl NextHops for Here {
     fn failed(&self, _: &Mailbox, _: Mono) {}
 }
 
-/// Whether all there is to do for a message is to deliver it.
+/// Whether all there is to do for a message is to deliver it, and nobody has to be told.
 fn is_plain(leased: &Leased) -> bool {
     let owes = |life: &Life| life.owed_since().is_some();
-    let fails = |recipient: &Recipient| will_fail(&recipient.target);
-    !leased.lives.iter().any(owes) && !leased.envelope.recipients.iter().any(fails)
+    let told = |recipient: &Recipient| {
+        let success = matches!(recipient.notify, Some(Notify::On { success: true, .. }));
+        success || will_fail(&recipient.target)
+    };
+    !leased.lives.iter().any(owes) && !leased.envelope.recipients.iter().any(told)
 }
 
 /// Ends a lease. It may be another's as soon as the store was asked, before it answers.
@@ -180,6 +185,7 @@ async fn carry<S: QueueStore>(
 ) -> Result<Lease, Trouble> {
     let octets = octets_of(shared, store, &leased, chance).await?;
     let now = shared.clock.unix();
+    let mut lives = leased.lives.clone();
     let mut outcomes = Vec::new();
     for (ix, life) in (0..).map(RecipientIx).zip(&leased.lives) {
         let attempts = match life {
@@ -192,32 +198,45 @@ async fn carry<S: QueueStore>(
                 attempt: attempts + 1,
                 due: now + RETRY,
                 report: why.into(),
-                notice: NoticeState::Unwanted,
+                // Whether this took long is left to chance.
+                notice: match chance.one_in(3) {
+                    true => owes(&leased.envelope, ix, Action::Delayed),
+                    false => NoticeState::Unwanted,
+                },
             },
         };
+        if let Some(life) = lives.get_mut(ix.0 as usize) {
+            life.apply(&outcome, now);
+        }
         outcomes.push((ix, outcome));
         turn().await;
     }
-    let mut settled = settle(shared, store, &leased.lease, &outcomes, None).await?;
+    // Now and then the notice is left to whoever has the message next, or comes after the outcomes.
+    let notice = match chance.below(4) {
+        0 => None,
+        _ => notice_of(shared, &leased, &lives),
+    };
+    if chance.one_in(2) {
+        settle(shared, store, &leased.lease, &outcomes, None).await?;
+        turn().await;
+    }
+    let mut settled = settle(shared, store, &leased.lease, &outcomes, notice.clone()).await?;
+    if let Some(id) = settled.notice {
+        let mut ledger = shared.ledger.borrow_mut();
+        ledger.tell(format!("notice {id} of {}", leased.lease.id));
+    }
     if chance.one_in(8) {
         // Saying it again changes nothing.
-        let again = settle(shared, store, &leased.lease, &outcomes, None).await?;
+        let again = settle(shared, store, &leased.lease, &outcomes, notice).await?;
         let mut ledger = shared.ledger.borrow_mut();
         // Unless an operator's word took effect with the first.
         if again.finished != settled.finished && !ledger.is_deleted(leased.lease.id) {
             ledger.complain(format!("{} was settled twice to two ends", leased.lease.id));
         }
-    }
-    let owes = owes_notice(&leased.lives, &outcomes);
-    if owes && !settled.finished && !chance.one_in(4) {
-        let notice = notice_of(shared, &leased);
-        settled = settle(shared, store, &leased.lease, &[], notice).await?;
-        if let Some(id) = settled.notice {
-            shared
-                .ledger
-                .borrow_mut()
-                .tell(format!("notice {id} of {}", leased.lease.id));
+        if again.notice.is_some() {
+            ledger.complain(format!("{} had its notice twice", leased.lease.id));
         }
+        settled.finished |= again.finished;
     }
     if settled.finished {
         shared.ledger.borrow_mut().finish(leased.lease.id);
@@ -274,10 +293,7 @@ fn attempt(
     let recipient = leased.envelope.recipients.get(ix.0 as usize);
     let recipient = recipient.ok_or("no such recipient")?;
     if will_fail(&recipient.target) {
-        return Ok(Outcome::Failed {
-            report: "closed".into(),
-            notice: NoticeState::Owed,
-        });
+        return Ok(Outcome::failed(&leased.envelope, ix, "closed".into()));
     }
     if chance.one_in(6) {
         return Err("not now".to_owned());
@@ -298,11 +314,12 @@ fn attempt(
             return Err(error.to_string());
         }
     }
-    Ok(Outcome::Delivered {
-        how: Handover::Delivered,
-        report: "maildir".into(),
-        notice: NoticeState::Unwanted,
-    })
+    let how = match is_relayed(&recipient.target) {
+        true => Handover::Relayed,
+        false => Handover::Delivered,
+    };
+    let report = Report::plain("maildir");
+    Ok(Outcome::delivered(&leased.envelope, ix, how, report))
 }
 
 /// Writes a message into a mailbox, unless it is there.
@@ -324,46 +341,19 @@ fn deliver(
     delivery.finish().map(|()| true)
 }
 
-/// Whether a notice is owed and nothing is pending, after these outcomes.
-fn owes_notice(lives: &[Life], outcomes: &[(RecipientIx, Outcome)]) -> bool {
-    let now = |(ix, life): (u32, &Life)| {
-        let outcome = outcomes
-            .iter()
-            .find(|(of, _)| of.0 == ix)
-            .map(|(_, outcome)| outcome);
-        match (outcome, life) {
-            (Some(Outcome::Deferred { .. }), _) | (None, Life::Pending { .. }) => Some(false),
-            (
-                Some(Outcome::Failed {
-                    notice: NoticeState::Owed,
-                    ..
-                }),
-                _,
-            )
-            | (
-                None,
-                Life::Failed {
-                    notice: NoticeState::Owed,
-                    ..
-                },
-            ) => Some(true),
-            _ => None,
-        }
-    };
-    let states: Vec<bool> = (0..).zip(lives).filter_map(now).collect();
-    !states.is_empty() && states.iter().all(|owed| *owed)
-}
-
-/// The notice about a message, to its sender.
-fn notice_of(shared: &Shared<'_>, leased: &Leased) -> Option<Notice> {
+/// The notice about a message to its sender, if one is owed; nothing of it is in flight.
+fn notice_of(shared: &Shared<'_>, leased: &Leased, lives: &[Life]) -> Option<Notice> {
     let ReversePath::Mailbox(sender) = &leased.envelope.reverse_path else {
         return None;
     };
+    let owed = notice::owed(&leased.envelope, lives, leased.expanded);
+    if owed.is_empty() {
+        return None;
+    }
     let number = shared.ledger.borrow().number_of(leased.lease.id)?;
-    let octets = letter::notice(number);
-    let to = [sender.clone()];
+    let octets = letter::notice(number, &owed);
     Some(Notice {
-        envelope: letter::envelope(None, &to, &octets, shared.clock.unix()),
+        envelope: letter::notice_envelope(sender, &octets, shared.clock.unix()),
         octets,
     })
 }

@@ -75,7 +75,7 @@ async fn send<S: QueueStore>(
         ledger.answer(number, Answer::Refused, "taken back");
         return Ok(None);
     }
-    let envelope = letter::envelope(Some(&sent.sender), &sent.recipients, &sent.octets, now);
+    let envelope = letter::envelope(sent, now);
     let until = shared.clock.unix() + LEASE;
     let (receipt, leased) = commit(staged, TransactionId(number), envelope, until).await?;
     check_receipt(shared, number, id, until, &leased, receipt.queue_id());

@@ -8,6 +8,9 @@ use postroad_queue::RecipientIx;
 use postroad_reply::QueueId;
 use postroad_store::Lease;
 use postroad_wire::address::Mailbox;
+use postroad_wire::parameter::Notify;
+
+use crate::letter;
 
 /// The number of a message: each is sent once.
 pub(crate) type Number = u64;
@@ -40,9 +43,47 @@ pub(crate) struct Sent {
     pub(crate) octets: Bytes,
     pub(crate) sender: Mailbox,
     pub(crate) recipients: Vec<Mailbox>,
+    /// What was asked for each of them.
+    pub(crate) notify: Option<Notify>,
+    /// They are what one alias stands for.
+    pub(crate) alias: bool,
     pub(crate) answer: Answer,
     /// An operator deleted it, or tried to.
     pub(crate) deleted: bool,
+}
+
+/// How often a sender is told something.
+enum Told {
+    Never,
+    Once,
+    /// Once at most: a delay may be over before it is told.
+    Perhaps,
+}
+
+impl Sent {
+    /// What its sender is to be told of a recipient.
+    fn owed(&self, ix: u32, mailbox: &Mailbox) -> [(&'static str, Told); 5] {
+        let (success, failure, delay) = match self.notify {
+            None => (false, true, true),
+            Some(Notify::Never) => (false, false, false),
+            Some(Notify::On {
+                success,
+                failure,
+                delay,
+            }) => (success, failure, delay),
+        };
+        let once = |owed: bool| if owed { Told::Once } else { Told::Never };
+        let fails = will_fail(mailbox);
+        let expanded = self.alias && self.recipients.len() > 1;
+        let delivered = success && !fails && !expanded;
+        [
+            ("Failed", once(failure && fails)),
+            ("Delayed", if delay { Told::Perhaps } else { Told::Never }),
+            ("Delivered", once(delivered && !is_relayed(mailbox))),
+            ("Relayed", once(delivered && is_relayed(mailbox))),
+            ("Expanded", once(success && expanded && ix == 0)),
+        ]
+    }
 }
 
 /// What the client of a message was told.
@@ -240,11 +281,8 @@ impl Ledger {
                 let most = u64::from(!fails);
                 self.check_count(number, &sent, count, most, &format!("in {mailbox}"));
             }
-            let most = u64::from(sent.recipients.iter().any(will_fail));
-            let count = copies
-                .remove(&(number, true, sent.sender.clone()))
-                .unwrap_or(0);
-            self.check_count(number, &sent, count, most, "of its notices");
+            copies.remove(&(number, true, sent.sender.clone()));
+            self.check_told(number, &sent, found);
         }
         for ((number, _, mailbox), _) in copies {
             self.complain(format!(
@@ -257,11 +295,54 @@ impl Ledger {
         }
     }
 
+    /// All its notices together tell what is owed, and once.
+    fn check_told(&mut self, number: Number, sent: &Sent, found: &[Found]) {
+        let notices = found.iter().filter(|f| f.notice && f.number == number);
+        let told: Vec<_> = notices
+            .flat_map(|notice| letter::told(&notice.octets))
+            .collect();
+        let mut counted = 0;
+        for (ix, mailbox) in (0u32..).zip(&sent.recipients) {
+            for (action, owed) in sent.owed(ix, mailbox) {
+                let count = told.iter().filter(|(i, a)| *i == ix && a == action).count() as u64;
+                counted += count;
+                let what = format!("of {action} told of {mailbox}");
+                match owed {
+                    Told::Once => self.check_count(number, sent, count, 1, &what),
+                    Told::Never => self.check_count(number, sent, count, 0, &what),
+                    Told::Perhaps => self.check_at_most(number, sent, count, 1, &what),
+                }
+            }
+        }
+        if counted != told.len() as u64 {
+            self.complain_of(
+                Some(number),
+                format!("the notices of message {number} say {told:?}"),
+            );
+        }
+    }
+
     fn check_count(&mut self, number: Number, sent: &Sent, count: u64, most: u64, what: &str) {
         let least = match sent.answer {
             Answer::Accepted if !sent.deleted => most,
             Answer::Accepted | Answer::None | Answer::Refused => 0,
         };
+        self.check_within(number, sent, count, least, most, what);
+    }
+
+    fn check_at_most(&mut self, number: Number, sent: &Sent, count: u64, most: u64, what: &str) {
+        self.check_within(number, sent, count, 0, most, what);
+    }
+
+    fn check_within(
+        &mut self,
+        number: Number,
+        sent: &Sent,
+        count: u64,
+        least: u64,
+        most: u64,
+        what: &str,
+    ) {
         let most = match sent.answer {
             Answer::Accepted | Answer::None => most,
             Answer::Refused => 0,
@@ -285,6 +366,11 @@ pub(crate) struct Found {
     pub(crate) notice: bool,
     /// As they were received, without what a delivery puts before them.
     pub(crate) octets: Bytes,
+}
+
+/// Whether a mailbox is said to be behind a next hop that sends no notices.
+pub(crate) fn is_relayed(mailbox: &Mailbox) -> bool {
+    mailbox.local.as_str() == "open-0"
 }
 
 /// Whether a mailbox is one that takes no mail, so that its sender is owed a notice.

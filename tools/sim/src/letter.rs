@@ -6,9 +6,10 @@ use bytes::{Bytes, BytesMut};
 use postroad_clock::UnixMs;
 use postroad_host::chance::Chance;
 use postroad_message::Facts;
+use postroad_queue::notice::Owed;
 use postroad_queue::{ClientTrace, Envelope, Recipient};
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
-use postroad_wire::parameter::BodyType;
+use postroad_wire::parameter::{BodyType, Notify};
 
 use crate::ledger::{Answer, Number, Sent};
 
@@ -36,38 +37,83 @@ pub(crate) fn draw(number: Number, longest: u64, chance: &Chance) -> Sent {
         .collect();
     recipients.sort_unstable();
     recipients.dedup();
+    let notify = match chance.below(4) {
+        0 => None,
+        1 => Some(Notify::Never),
+        _ => Some(Notify::On {
+            success: chance.one_in(2),
+            failure: !chance.one_in(4),
+            delay: chance.one_in(2),
+        }),
+    };
     Sent {
         octets: octets.freeze(),
         sender: mailbox("sender"),
         recipients,
+        notify,
+        alias: chance.one_in(3),
         answer: Answer::None,
         deleted: false,
     }
 }
 
-/// What a notice about a message says.
-pub(crate) fn notice(number: Number) -> Bytes {
-    Bytes::from(format!(
-        "{NOTICE_MARK}{number}\r\n\r\nIt could not be delivered.\r\n"
-    ))
+/// What a notice about a message says: a line for each recipient it tells of.
+pub(crate) fn notice(number: Number, owed: &[Owed]) -> Bytes {
+    let mut text = format!("{NOTICE_MARK}{number}\r\n\r\n");
+    for owed in owed {
+        text += &format!("{} {:?}\r\n", owed.recipient.0, owed.action);
+    }
+    Bytes::from(text)
 }
 
-/// What an envelope for it is.
-pub(crate) fn envelope(
-    from: Option<&Mailbox>,
-    to: &[Mailbox],
-    octets: &[u8],
-    now: UnixMs,
-) -> Arc<Envelope> {
+/// What a notice tells: the place of each recipient, and what of it.
+pub(crate) fn told(notice: &[u8]) -> Vec<(u32, String)> {
+    let text = String::from_utf8_lossy(notice);
+    let lines = text.lines().skip(2).map(|line| line.split_once(' '));
+    lines
+        .filter_map(|line| {
+            let (ix, action) = line?;
+            Some((ix.parse().ok()?, action.to_owned()))
+        })
+        .collect()
+}
+
+/// The envelope of a message.
+pub(crate) fn envelope(sent: &Sent, now: UnixMs) -> Arc<Envelope> {
     let recipient = |mailbox: &Mailbox| Recipient {
         target: mailbox.clone(),
-        origin: mailbox.clone(),
+        origin: match sent.alias {
+            true => self::mailbox("alias"),
+            false => mailbox.clone(),
+        },
+        original: None,
+        notify: sent.notify,
+    };
+    let from = ReversePath::Mailbox(sent.sender.clone());
+    let recipients = sent.recipients.iter().map(recipient).collect();
+    envelope_of(from, recipients, &sent.octets, now)
+}
+
+/// The envelope of the notice to `sender`.
+pub(crate) fn notice_envelope(sender: &Mailbox, octets: &[u8], now: UnixMs) -> Arc<Envelope> {
+    let recipient = Recipient {
+        target: sender.clone(),
+        origin: sender.clone(),
         original: None,
         notify: None,
     };
+    envelope_of(ReversePath::Null, vec![recipient], octets, now)
+}
+
+fn envelope_of(
+    reverse_path: ReversePath,
+    recipients: Vec<Recipient>,
+    octets: &[u8],
+    now: UnixMs,
+) -> Arc<Envelope> {
     Arc::new(Envelope {
         received_at: now,
-        reverse_path: from.map_or(ReversePath::Null, |from| ReversePath::Mailbox(from.clone())),
+        reverse_path,
         body_type: BodyType::SevenBit,
         smtputf8: false,
         ret: None,
@@ -75,7 +121,7 @@ pub(crate) fn envelope(
         client: ClientTrace::default(),
         priority: 0,
         sender_key: "simulation".to_owned(),
-        recipients: to.iter().map(recipient).collect(),
+        recipients,
         trace: Bytes::from_static(b"Received: by the simulation\r\n"),
         edits: Vec::new(),
         facts: Facts {

@@ -56,6 +56,16 @@ fn a_segment_used_again_with_its_old_epoch_is_found() {
 }
 
 #[test]
+fn a_notice_committed_without_its_marks_is_found() {
+    is_found(PLAIN, |o| o.planted = Some(Planted::NoticeWithoutMarks));
+}
+
+#[test]
+fn marks_committed_without_their_notice_are_found() {
+    is_found(PLAIN, |o| o.planted = Some(Planted::MarksWithoutNotice));
+}
+
+#[test]
 fn a_damaged_middle_that_is_cut_as_if_torn_is_found() {
     let rot = Hardships { rot: true, ..PLAIN };
     is_found(rot, |o| o.planted = Some(Planted::CutDamageAsTorn));

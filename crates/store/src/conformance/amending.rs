@@ -61,6 +61,18 @@ pub async fn redirect<F: Fixture>(fixture: F) {
     assert_eq!(leased[0].redirect, Some(route("relay.example")));
 }
 
+/// By the empty route: it is its recipients' own again.
+pub async fn a_redirection_is_taken_away<F: Fixture>(fixture: F) {
+    let store = fixture.store();
+    let id = put_due(store, at(0), &["a.example"]).await;
+    for to in ["smtp://relay.example:25", ""] {
+        let to = Amendment::Redirect(route(to));
+        store.amend(id, to, at(10)).await.unwrap();
+    }
+    let leased = claim_one(store, at(10)).await;
+    assert_eq!(leased.redirect, None);
+}
+
 /// The outcome comes first, then what the operator said.
 pub async fn of_a_leased_message_it_waits_for_the_settle<F: Fixture>(fixture: F) {
     let store = fixture.store();

@@ -1,6 +1,10 @@
 //! What can be seen.
 
-use super::{Fixture, at, entries, envelope, octets, put, put_due};
+use postroad_reply::QueueId;
+
+use super::{
+    Fixture, SOME_HISTORY, at, entries, envelope, octets, put, put_due, some_history, told,
+};
 use crate::{Amendment, QueueStore, Trouble};
 
 /// Each message once, whatever the size of the page, and none after the last.
@@ -44,6 +48,29 @@ pub async fn a_page_shows_leases_and_holds<F: Fixture>(fixture: F) {
     store.release(leased.lease).await.unwrap();
     let entry = entries(store).await.remove(0);
     assert_eq!((entry.leased, entry.state.held), (None, true));
+}
+
+/// By its name, and no other in its stead.
+pub async fn one_message_is_shown<F: Fixture>(fixture: F) {
+    let store = fixture.store();
+    let first = put_due(store, at(0), &["a.example"]).await;
+    let id = put_due(store, at(0), &["b.example", "c.example"]).await;
+    put_due(store, at(0), &["d.example"]).await;
+    let entry = store.show(id).await.unwrap();
+    assert_eq!((entry.id, entry.state.lives.len()), (id, 2));
+    assert_eq!(store.show(first).await.unwrap().id, first);
+    store.amend(id, Amendment::Delete, at(10)).await.unwrap();
+    for id in [id, QueueId(0), QueueId(u64::MAX)] {
+        let shown = store.show(id).await.map(|entry| entry.id);
+        assert_eq!(shown, Err(Trouble::Unknown(id)));
+    }
+}
+
+/// What was tried, what was said, and what an operator did.
+pub async fn an_entry_tells_its_history<F: Fixture>(fixture: F) {
+    let store = fixture.store();
+    let id = some_history(store).await;
+    assert_eq!(told(store, id).await, SOME_HISTORY);
 }
 
 /// From any offset, of any size; empty at the end and after it.

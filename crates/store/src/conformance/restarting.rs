@@ -3,8 +3,8 @@
 use postroad_queue::{Life, NoticeState};
 
 use super::{
-    Fixture, all_due, at, claim_ids, claim_one, deferred, delivered, entries, envelope, failed,
-    lives, notice, octets, put, put_due, read_body, route,
+    Fixture, SOME_HISTORY, all_due, at, claim_ids, claim_one, deferred, delivered, entries,
+    envelope, failed, lives, notice, octets, put, put_due, read_body, route, some_history, told,
 };
 use crate::{Amendment, QueueStore, Staged};
 
@@ -169,6 +169,13 @@ pub async fn a_notice_is_kept_and_not_owed_again<F: Fixture>(fixture: F) {
     assert_eq!(its_own.envelope, notice(at(10)).envelope);
     let body = read_body(store, its_own.lease.id).await;
     assert_eq!(body, Ok(notice(at(10)).octets));
+}
+
+/// Events that came before the restart are told after it.
+pub async fn the_history_is_kept<F: Fixture>(fixture: F) {
+    let id = some_history(fixture.store()).await;
+    let fixture = fixture.reopen().await;
+    assert_eq!(told(fixture.store(), id).await, SOME_HISTORY);
 }
 
 /// Whoever claims the message after the restart has to make it.

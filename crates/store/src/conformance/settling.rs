@@ -1,11 +1,11 @@
 //! How attempts end.
 
 use postroad_clock::UnixMs;
-use postroad_queue::{Handover, Life, Mark, NoticeState};
+use postroad_queue::{Handover, Life, Mark, NoticeState, Outcome, RecipientIx};
 
 use super::{
-    Fixture, all_due, at, claim_ids, claim_one, deferred, delivered, entries, envelope, failed,
-    lives, notice, octets, put, read_body,
+    Fixture, all_due, asking, at, claim_ids, claim_one, deferred, delivered, entries, envelope,
+    failed, lives, notice, octets, put, read_body,
 };
 use crate::{QueueStore, Settled};
 
@@ -191,6 +191,81 @@ pub async fn an_unwanted_notice_is_not_owed<F: Fixture>(fixture: F) {
         .await;
     assert_eq!(settled, Ok(GONE));
     assert!(entries(store).await.is_empty());
+}
+
+/// Of a next hop that sends none, say.
+pub async fn success_can_be_owed_a_notice<F: Fixture>(fixture: F) {
+    let store = fixture.store();
+    let leased = put(store, octets(10), envelope(at(0), &["a.example"])).await;
+    let relayed = Outcome::Delivered {
+        how: Handover::Relayed,
+        report: "250".into(),
+        notice: NoticeState::Owed,
+    };
+    let outcome = [(RecipientIx(0), relayed)];
+    let settled = store.settle(&leased.lease, &outcome, None, at(10)).await;
+    assert_eq!(settled, Ok(QUEUED));
+    let settled = store
+        .settle(&leased.lease, &outcome, Some(notice(at(20))), at(20))
+        .await
+        .unwrap();
+    assert!(settled.finished && settled.notice.is_some());
+}
+
+/// Though all its recipients are delivered, the message stays until its sender knows.
+pub async fn an_alias_is_told_of_from_its_acceptance<F: Fixture>(fixture: F) {
+    let store = fixture.store();
+    let two = asking(&envelope(at(0), &["a.example", "b.example"]));
+    let leased = put(store, octets(10), two).await;
+    assert_eq!(leased.expanded, Mark::Owed(at(0)));
+    let outcomes = [delivered(0), delivered(1)];
+    let settled = store.settle(&leased.lease, &outcomes, None, at(10)).await;
+    assert_eq!(settled, Ok(QUEUED));
+    store.release(leased.lease).await.unwrap();
+    let leased = claim_one(store, at(10)).await;
+    assert_eq!(leased.expanded, Mark::Owed(at(0)));
+    let settled = store
+        .settle(&leased.lease, &[], Some(notice(at(20))), at(20))
+        .await
+        .unwrap();
+    assert!(settled.finished && settled.notice.is_some());
+}
+
+/// It is due at once for the notice, and then when the recipient is.
+pub async fn a_delay_is_told_once_and_the_recipient_tried_on<F: Fixture>(fixture: F) {
+    let store = fixture.store();
+    let leased = put(store, octets(10), envelope(at(0), &["a.example"])).await;
+    let late = |attempt| Outcome::Deferred {
+        attempt,
+        due: at(5_000),
+        report: "451".into(),
+        notice: NoticeState::Owed,
+    };
+    let outcome = [(RecipientIx(0), late(1))];
+    store
+        .settle(&leased.lease, &outcome, None, at(10))
+        .await
+        .unwrap();
+    store.release(leased.lease).await.unwrap();
+    let leased = claim_one(store, at(10)).await;
+    let settled = store
+        .settle(&leased.lease, &[], Some(notice(at(20))), at(20))
+        .await
+        .unwrap();
+    assert!(!settled.finished && settled.notice.is_some());
+    let outcome = [(RecipientIx(0), late(2))];
+    let settled = store
+        .settle(&leased.lease, &outcome, Some(notice(at(30))), at(30))
+        .await;
+    assert_eq!(settled, Ok(QUEUED), "once");
+    let id = leased.lease.id;
+    store.release(leased.lease).await.unwrap();
+    let notice = claim_one(store, at(4_999)).await;
+    store
+        .settle(&notice.lease, &[delivered(0)], None, at(4_999))
+        .await
+        .unwrap();
+    assert_eq!(claim_one(store, at(5_000)).await.lease.id, id);
 }
 
 /// Each settled by itself, in an order of their own.

@@ -19,6 +19,8 @@ pub enum Op {
         len: usize,
         /// Places in the list of domains.
         domains: Vec<usize>,
+        /// Its sender wants to hear of success.
+        asking: bool,
         /// Milliseconds.
         lease: u64,
     },
@@ -69,9 +71,9 @@ pub enum Op {
 #[derive(Debug, Clone, Copy)]
 pub enum Ended {
     /// Delivered.
-    Delivered,
+    Delivered(NoticeState),
     /// To be tried again in so many ms, as attempt number so much.
-    Deferred(u64, u32),
+    Deferred(u64, u32, NoticeState),
     /// Failed.
     Failed(NoticeState),
     /// Discarded.
@@ -88,7 +90,8 @@ fn op(longest: usize) -> impl Strategy<Value = Op> {
     let domain = 0..DOMAINS.len();
     // Short times, so that ends and due times often fall on the very millisecond of a claim.
     let lease = || 1..20u64;
-    let commits = (len(), prop::collection::vec(domain.clone(), 1..4), lease());
+    let domains = prop::collection::vec(domain.clone(), 1..4);
+    let commits = (len(), domains, any::<bool>(), lease());
     let claims = (
         0..8usize,
         0..4usize,
@@ -98,7 +101,9 @@ fn op(longest: usize) -> impl Strategy<Value = Op> {
     let outcomes = prop::collection::vec((0..4u32, ended()), 0..4);
     let settles = (any::<Index>(), outcomes, any::<bool>(), 1..3usize);
     prop_oneof![
-        6 => commits.prop_map(|(len, domains, lease)| Op::Commit { len, domains, lease }),
+        6 => commits.prop_map(|(len, domains, asking, lease)| Op::Commit {
+            len, domains, asking, lease
+        }),
         1 => len().prop_map(|len| Op::RollBack { len }),
         4 => (0..30u64).prop_map(Op::Wait),
         6 => claims.prop_map(|(most, per_route, skip, lease)| Op::Claim {
@@ -120,8 +125,9 @@ fn op(longest: usize) -> impl Strategy<Value = Op> {
 fn ended() -> impl Strategy<Value = Ended> {
     let notice = prop::sample::select(vec![NoticeState::Owed, NoticeState::Unwanted]);
     prop_oneof![
-        3 => Just(Ended::Delivered),
-        4 => (1..40u64, 1..5u32).prop_map(|(ms, attempt)| Ended::Deferred(ms, attempt)),
+        3 => notice.clone().prop_map(Ended::Delivered),
+        4 => (1..40u64, 1..5u32, notice.clone())
+            .prop_map(|(ms, attempt, notice)| Ended::Deferred(ms, attempt, notice)),
         2 => notice.prop_map(Ended::Failed),
         1 => Just(Ended::Discarded),
     ]
@@ -145,16 +151,16 @@ impl Ended {
     /// What that is, `now` ms after the start.
     pub(super) fn outcome(self, now: u64) -> Outcome {
         match self {
-            Ended::Delivered => Outcome::Delivered {
+            Ended::Delivered(notice) => Outcome::Delivered {
                 how: Handover::Delivered,
                 report: "test".into(),
-                notice: NoticeState::Unwanted,
+                notice,
             },
-            Ended::Deferred(ms, attempt) => Outcome::Deferred {
+            Ended::Deferred(ms, attempt, notice) => Outcome::Deferred {
                 attempt,
                 due: at(now + ms),
                 report: "451".into(),
-                notice: NoticeState::Unwanted,
+                notice,
             },
             Ended::Failed(notice) => Outcome::Failed {
                 report: "550".into(),
