@@ -22,6 +22,17 @@ fn filled(messages: usize) -> (SimDisk, Vec<(postroad_reply::QueueId, Bytes)>) {
     (node.disk.clone(), sent)
 }
 
+/// Makes this the only segment, with these octets, and nothing set aside.
+fn leave_only(disk: &SimDisk, path: &Path, octets: &[u8]) {
+    write_file(disk, path, octets);
+    for other in segments(disk).into_iter().filter(|other| other != path) {
+        disk.remove(&other).unwrap();
+    }
+    for entry in disk.list(Path::new("/spool/damage")).unwrap() {
+        disk.remove(&entry.path).unwrap();
+    }
+}
+
 #[test]
 fn a_flipped_bit_anywhere_costs_at_most_one_message_and_is_reported() {
     let (disk, sent) = filled(4);
@@ -33,13 +44,7 @@ fn a_flipped_bit_anywhere_costs_at_most_one_message_and_is_reported() {
     for at in headers.chain(frames) {
         let mut damaged = original.clone();
         damaged[at] ^= 1 << (at % 8);
-        write_file(&disk, &path, &damaged);
-        for path in segments(&disk).into_iter().filter(|p| *p != path) {
-            disk.remove(&path).unwrap();
-        }
-        for entry in disk.list(Path::new("/spool/damage")).unwrap() {
-            disk.remove(&entry.path).unwrap();
-        }
+        leave_only(&disk, &path, &damaged);
         let mut node = Node::open(disk.clone(), 2, options()).unwrap();
         let contents = node.contents();
         let lost = sent
@@ -133,13 +138,7 @@ fn an_end_torn_anywhere_costs_only_the_last_batch() {
     for cut in start..end {
         let mut torn = whole.clone();
         torn[cut..].fill(0);
-        write_file(&disk, &path, &torn);
-        for path in segments(&disk).into_iter().filter(|p| *p != path) {
-            disk.remove(&path).unwrap();
-        }
-        for entry in disk.list(Path::new("/spool/damage")).unwrap() {
-            disk.remove(&entry.path).unwrap();
-        }
+        leave_only(&disk, &path, &torn);
         let mut node = Node::open(disk.clone(), 2, options()).unwrap();
         let contents = node.contents();
         assert!(

@@ -341,6 +341,28 @@ fn a_segment_that_could_not_be_begun_cuts_nothing() {
     }
 }
 
+/// A disk on which a message is, and its name, after another was refused: a sync failed, and so did
+/// each call of kind `then` from the `nth` on, so that the spool became read-only.
+fn after_a_refusal(seed: u64, then: Call, nth: u64) -> (SimDisk, QueueId) {
+    let disk = SimDisk::new(seed);
+    let mut node = Node::open(disk.clone(), 1, options()).unwrap();
+    let kept = node.accept(&octets(1, 700)).unwrap().lease.id;
+    for (on, nth, times) in [(Call::Sync, 1, 1), (then, nth, u64::MAX)] {
+        disk.inject(Fault {
+            on: Some(on),
+            nth,
+            times,
+            wrong: Wrong::Io,
+        });
+    }
+    assert!(matches!(
+        node.accept(&octets(2, 700)),
+        Err(Trouble::Failed(_))
+    ));
+    assert_eq!(node.spool.pressure(), Pressure::ReadOnly);
+    (disk, kept)
+}
+
 /// A sync fails, its octets can't be made zeros, no segment can be begun, and the process ends. What
 /// the next start finds of that batch may be in the page cache alone, where no sync minds it any
 /// more. What that start gives out must be on the disk all the same.
@@ -348,27 +370,7 @@ fn a_segment_that_could_not_be_begun_cuts_nothing() {
 fn what_a_start_has_found_outlives_the_power() {
     let mut found = 0;
     for seed in 0..40 {
-        let disk = SimDisk::new(seed);
-        let mut node = Node::open(disk.clone(), 1, options()).unwrap();
-        let kept = node.accept(&octets(1, 700)).unwrap().lease.id;
-        disk.inject(Fault {
-            on: Some(Call::Sync),
-            nth: 1,
-            times: 1,
-            wrong: Wrong::Io,
-        });
-        disk.inject(Fault {
-            on: Some(Call::Write),
-            nth: 2,
-            times: u64::MAX,
-            wrong: Wrong::Io,
-        });
-        assert!(matches!(
-            node.accept(&octets(2, 700)),
-            Err(Trouble::Failed(_))
-        ));
-        assert_eq!(node.spool.pressure(), Pressure::ReadOnly);
-        drop(node);
+        let (disk, kept) = after_a_refusal(seed, Call::Write, 2);
         disk.process_ends();
         let mut node = Node::open(disk.clone(), 2, options()).unwrap();
         let given_out = node.contents();
@@ -425,27 +427,7 @@ fn no_segment_is_used_again_for_a_copy_that_is_not_on_the_disk() {
 #[test]
 fn what_was_refused_is_gone_where_its_octets_can_be_taken_back() {
     for seed in 0..40 {
-        let disk = SimDisk::new(seed);
-        let mut node = Node::open(disk.clone(), 1, options()).unwrap();
-        let kept = node.accept(&octets(1, 700)).unwrap().lease.id;
-        disk.inject(Fault {
-            on: Some(Call::Sync),
-            nth: 1,
-            times: 1,
-            wrong: Wrong::Io,
-        });
-        disk.inject(Fault {
-            on: Some(Call::Rename),
-            nth: 1,
-            times: u64::MAX,
-            wrong: Wrong::Io,
-        });
-        assert!(matches!(
-            node.accept(&octets(2, 700)),
-            Err(Trouble::Failed(_))
-        ));
-        assert_eq!(node.spool.pressure(), Pressure::ReadOnly);
-        drop(node);
+        let (disk, kept) = after_a_refusal(seed, Call::Rename, 1);
         let mut node = Node::open(disk.crash(seed), 2, options()).unwrap();
         let contents = node.contents();
         assert_eq!(contents.len(), 1, "seed {seed}");
