@@ -176,11 +176,14 @@ impl World {
     }
 }
 
+/// Recipients of a message that wait.
+type Waiting = (QueueId, BTreeSet<RecipientIx>);
+
 /// Checks that whoever has to wait sees each of the others go first once at most.
 #[derive(Default)]
 struct Turns {
     /// What waits at a site, by sender, in the order it was offered.
-    waiting: BTreeMap<(SiteKey, Arc<str>), Vec<(QueueId, BTreeSet<RecipientIx>)>>,
+    waiting: BTreeMap<(SiteKey, Arc<str>), Vec<Waiting>>,
     /// How often the second was dispatched while the first had to wait.
     senders: BTreeMap<(SiteKey, Arc<str>, Arc<str>), u32>,
     sites: BTreeMap<(SiteKey, SiteKey), u32>,
@@ -465,10 +468,21 @@ fn a_site_is_closed_after_troubles_and_probed_with_one_dispatch() {
     let probe = dispatches(&poll_all(&mut scheduler, now));
     assert_eq!(probe.len(), 1);
     scheduler.finished(probe[0].id, Feedback::Worked, now);
-    assert_eq!(dispatches(&poll_all(&mut scheduler, now)).len(), 2);
+    let two = dispatches(&poll_all(&mut scheduler, now));
+    assert_eq!(two.len(), 2);
     let view = scheduler.sites().next().unwrap();
     assert_eq!(view.standing, Standing::Open { troubles: 0 });
     assert_eq!(scheduler.closed_routes(now, 10), []);
+    // The next pause is a first one again.
+    let mut under_way = two;
+    for _ in 0..5 {
+        let dispatch = under_way.pop().unwrap();
+        scheduler.finished(dispatch.id, Feedback::Trouble("refused".into()), now);
+        under_way.append(&mut dispatches(&poll_all(&mut scheduler, now)));
+    }
+    let until = now + 60 * SECOND;
+    let view = scheduler.sites().next().unwrap();
+    assert_eq!(view.standing, Standing::Closed { until });
 }
 
 #[test]
