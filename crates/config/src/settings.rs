@@ -18,7 +18,7 @@ use crate::table::{
     Change, Chapter, Check, Entry, Listed, Preset, Reload, Section, any, is, required, unset,
     within,
 };
-use crate::value::{BareLineEnds, Level, LogFormat, Size, Value};
+use crate::value::{BareLineEnds, Level, LogFormat, Size, SocketPath, Value};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -36,6 +36,10 @@ settings! {
         /// The folder of the spool and the mailboxes. A relative one is below the folder the
         /// server is started in. It is made if it is missing, and one server at a time has it.
         data_dir: PathBuf = is("postroad-data"), any(), Restart;
+        /// The Unix socket at which `postroad queue` and its like reach the running server; only its
+        /// own user and root may use it. A relative one is below `data_dir`; with `""` there is
+        /// none.
+        control_socket: SocketPath = is("control.sock"), any(), Restart;
         /// The user to become once the listeners are open. A server started as root must have
         /// one; one started as another user can't change it.
         user: Option<String> = unset(), any(), Restart;

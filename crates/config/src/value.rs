@@ -1,7 +1,7 @@
 //! The kinds of values a setting can have: how each is read, and how it is written.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -23,6 +23,10 @@ pub(crate) trait Value: Sized {
 /// A number of octets: written as `"50 MiB"` or as a plain integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
+
+/// Where a Unix socket is; none where it is written as `""`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketPath(pub Option<PathBuf>);
 
 /// What becomes of a CR or LF in a message that is not part of a CRLF (RFC 5321 2.3.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -321,6 +325,31 @@ impl Value for PathBuf {
 
     fn show(&self) -> Option<String> {
         quoted(&self.to_string_lossy())
+    }
+}
+
+impl From<&str> for SocketPath {
+    fn from(text: &str) -> SocketPath {
+        SocketPath((!text.is_empty()).then(|| text.into()))
+    }
+}
+
+impl Value for SocketPath {
+    fn kind() -> String {
+        "path, or `\"\"` for none".into()
+    }
+
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<SocketPath> {
+        let path = |text: &str| match text.contains('\0') {
+            true => Err("has a NUL in it".into()),
+            false => Ok(SocketPath::from(text)),
+        };
+        parsed(found, reader, path, "write the path of a socket in quotes")
+    }
+
+    fn show(&self) -> Option<String> {
+        let path = self.0.as_deref().unwrap_or(Path::new(""));
+        quoted(&path.to_string_lossy())
     }
 }
 

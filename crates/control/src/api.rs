@@ -177,8 +177,8 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// Which page of the queue.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Place {
     /// The `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -186,6 +186,80 @@ pub struct Place {
     /// Examine at most so many messages (1 to 10,000).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub most: Option<usize>,
+}
+
+/// Which messages `GET /v1/queue` lists: a [`Filter`] and a [`Place`] as one query.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Listing {
+    /// The reverse-path: an address, `@domain`, `<>`, or a pattern with `*`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// One of the recipients, as it was given in RCPT or after aliases; in the same forms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    /// The domain of one of the recipients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// The destination of a recipient that is still pending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// Where the message stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Words within what the last attempt for a recipient said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Received at least so many seconds ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub older: Option<u64>,
+    /// Received at most so many seconds ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newer: Option<u64>,
+    /// The `next` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// Examine at most so many messages (1 to 10,000).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most: Option<usize>,
+}
+
+impl Listing {
+    /// Of the messages that match, those of this page.
+    pub fn new(filter: Filter, place: Place) -> Listing {
+        Listing {
+            sender: filter.sender,
+            recipient: filter.recipient,
+            domain: filter.domain,
+            site: filter.site,
+            state: filter.state,
+            reason: filter.reason,
+            older: filter.older,
+            newer: filter.newer,
+            cursor: place.cursor,
+            most: place.most,
+        }
+    }
+
+    /// Its two parts.
+    pub fn parts(self) -> (Filter, Place) {
+        let filter = Filter {
+            sender: self.sender,
+            recipient: self.recipient,
+            domain: self.domain,
+            site: self.site,
+            state: self.state,
+            reason: self.reason,
+            older: self.older,
+            newer: self.newer,
+        };
+        let place = Place {
+            cursor: self.cursor,
+            most: self.most,
+        };
+        (filter, place)
+    }
 }
 
 /// What to do to which messages.
@@ -201,7 +275,8 @@ pub struct Order {
     pub all: bool,
     /// Say how many it would be, and do nothing.
     pub dry_run: bool,
-    /// For `redirect`: the next hop, such as `smtp://mx.example:25`.
+    /// For `redirect`: the next hop, such as `smtp://mx.example:25`; empty, the recipients' own
+    /// next hops again.
     pub to: Option<String>,
     /// Which part of the queue.
     pub place: Place,
@@ -246,6 +321,19 @@ pub enum Action {
     Delete,
     /// Send what is pending to another next hop.
     Redirect,
+}
+
+impl Action {
+    /// Its name in the path of a request.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Hold => "hold",
+            Action::Release => "release",
+            Action::Retry => "retry",
+            Action::Delete => "delete",
+            Action::Redirect => "redirect",
+        }
+    }
 }
 
 /// One destination.

@@ -1,7 +1,7 @@
 //! Which messages of the queue are meant.
 
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::api::{Message, RecipientState, State};
 
@@ -9,8 +9,8 @@ use crate::api::{Message, RecipientState, State};
 ///
 /// An address is `anna@example.com`, `@example.com` for any of a domain, `<>` for the null sender,
 /// or a pattern with `*`. Case doesn't count.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Filter {
     /// The reverse-path.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use postroad_clock::UnixMs;
 use postroad_store::{QueueStore, Trouble};
 use utoipa::OpenApi;
 
 use crate::api::{
-    self, Action, Done, Health, Message, Order, Page, Place, Refused, Reloaded, Site,
+    self, Action, Done, Health, Listing, Message, Order, Page, Refused, Reloaded, Site,
 };
-use crate::filter::Filter;
 use crate::queue::{self, Wrong};
 use crate::view::Sites;
 
@@ -70,7 +70,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
         description = "The queue and the running server, for an operator and programs of theirs. \
             HTTP over a Unix socket that only the server's own user and root may use."
     ),
-    paths(list, show, act, sites, health, ready, metrics, reload)
+    paths(list, show, act, sites, health, ready, metrics, reload, description)
 )]
 struct Description;
 
@@ -88,35 +88,51 @@ impl<S: Server> Control<S> {
 
     /// The routes.
     pub fn router(self) -> Router {
-        Router::new()
-            .route("/v1/queue", get(list::<S>))
-            .route("/v1/queue/{id}", get(show::<S>))
-            .route("/v1/queue/do/{action}", post(act::<S>))
-            .route("/v1/sites", get(sites::<S>))
-            .route("/v1/reload", post(reload::<S>))
-            .route("/health", get(health::<S>))
-            .route("/ready", get(ready::<S>))
-            .route("/metrics", get(metrics::<S>))
-            .route("/openapi.json", get(async || json(openapi())))
-            .fallback(async || {
-                refused(
-                    StatusCode::NOT_FOUND,
-                    "there is nothing here; see /openapi.json",
-                )
+        let nothing = async || {
+            let words = "there is nothing here; see /openapi.json";
+            refused(StatusCode::NOT_FOUND, words)
+        };
+        let not_so = async || {
+            let words = "not with this method; see /openapi.json";
+            refused(StatusCode::METHOD_NOT_ALLOWED, words)
+        };
+        let routes = routes::<S>().into_iter();
+        routes
+            .fold(Router::new(), |router, (path, route)| {
+                router.route(path, route)
             })
+            .fallback(nothing)
+            .method_not_allowed_fallback(not_so)
             .with_state(self)
     }
 }
 
+/// Each path with what it answers. A test compares them with the description.
+fn routes<S: Server>() -> [(&'static str, MethodRouter<Control<S>>); 9] {
+    [
+        ("/v1/queue", get(list::<S>)),
+        ("/v1/queue/{id}", get(show::<S>)),
+        ("/v1/queue/do/{action}", post(act::<S>)),
+        ("/v1/sites", get(sites::<S>)),
+        ("/v1/reload", post(reload::<S>)),
+        ("/health", get(health::<S>)),
+        ("/ready", get(ready::<S>)),
+        ("/metrics", get(metrics::<S>)),
+        ("/openapi.json", get(description)),
+    ]
+}
+
 /// The queue, a page at a time.
-#[utoipa::path(get, path = "/v1/queue", params(Filter, Place), responses(
-    (status = 200, body = Page), (status = 400, body = Refused), (status = 503, body = Refused)
+///
+/// A page may have no message and a `next` nevertheless, where none of those examined matched.
+#[utoipa::path(get, path = "/v1/queue", params(Listing), responses(
+    (status = 200, body = Page), (status = 400, body = Refused), (status = 500, body = Refused)
 ))]
 async fn list<S: Server>(
     State(Control(server)): State<Control<S>>,
-    Query(filter): Query<Filter>,
-    Query(place): Query<Place>,
+    listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<Page>, Wrong> {
+    let (filter, place) = listing?.0.parts();
     let now = server.now();
     let page = queue::page(server.store(), &*server, &filter, &place, now).await?;
     Ok(Json(page))
@@ -124,30 +140,28 @@ async fn list<S: Server>(
 
 /// One message and its history.
 #[utoipa::path(get, path = "/v1/queue/{id}", params(("id" = String, Path, description = "its queue id")),
-    responses((status = 200, body = Message), (status = 404, body = Refused)))]
+    responses((status = 200, body = Message), (status = 400, body = Refused),
+        (status = 404, body = Refused), (status = 500, body = Refused)))]
 async fn show<S: Server>(
     State(Control(server)): State<Control<S>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Message>, Wrong> {
-    let message = queue::show(
-        server.store(),
-        &*server,
-        queue::queue_id(&id)?,
-        server.now(),
-    )
-    .await?;
+    let id = queue::queue_id(&id?.0)?;
+    let message = queue::show(server.store(), &*server, id, server.now()).await?;
     Ok(Json(message))
 }
 
 /// Does something to messages, on one page of the queue.
 #[utoipa::path(post, path = "/v1/queue/do/{action}", request_body = Order,
     params(("action" = Action, Path, description = "what to do")),
-    responses((status = 200, body = Done), (status = 400, body = Refused), (status = 503, body = Refused)))]
+    responses((status = 200, body = Done), (status = 400, body = Refused),
+        (status = 500, body = Refused), (status = 503, body = Refused)))]
 async fn act<S: Server>(
     State(Control(server)): State<Control<S>>,
-    Path(action): Path<Action>,
-    Json(order): Json<Order>,
+    action: Result<Path<Action>, PathRejection>,
+    order: Result<Json<Order>, JsonRejection>,
 ) -> Result<Json<Done>, Wrong> {
+    let (action, order) = (action?.0, order?.0);
     let changed = |id| server.changed(id);
     let now = server.now();
     let done = queue::carry_out(server.store(), &*server, action, &order, now, &changed).await?;
@@ -196,6 +210,12 @@ async fn reload<S: Server>(State(Control(server)): State<Control<S>>) -> Respons
     }
 }
 
+/// This description.
+#[utoipa::path(get, path = "/openapi.json", responses((status = 200, content_type = "application/json")))]
+async fn description() -> Response {
+    json(openapi())
+}
+
 fn json(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
@@ -204,6 +224,19 @@ fn refused(status: StatusCode, why: &str) -> Response {
     let refused = api::Refused { error: why.into() };
     (status, Json(refused)).into_response()
 }
+
+/// What can't be read is said as everything else is.
+macro_rules! unreadable {
+    ($($rejection:ident)*) => {$(
+        impl From<$rejection> for Wrong {
+            fn from(rejection: $rejection) -> Wrong {
+                Wrong::Asked(rejection.body_text())
+            }
+        }
+    )*};
+}
+
+unreadable! { JsonRejection PathRejection QueryRejection }
 
 impl IntoResponse for Wrong {
     fn into_response(self) -> Response {

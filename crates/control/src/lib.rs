@@ -6,9 +6,11 @@
 //! * `history`: what happened to it, and what comes next, in plain words;
 //! * `queue`: listing, and what is done to messages, on any store;
 //! * `http`: the routes;
-//! * `socket`: the Unix socket, and who may use it.
+//! * `socket`: the Unix socket, and who may use it;
+//! * `client`: asks at the socket.
 
 pub mod api;
+pub mod client;
 pub mod filter;
 pub mod history;
 pub mod http;
@@ -16,6 +18,7 @@ pub mod queue;
 pub mod socket;
 pub mod view;
 
+pub use client::Client;
 pub use filter::Filter;
 pub use http::{Control, Server};
 pub use view::Sites;

@@ -6,7 +6,8 @@ use futures_util::{StreamExt, stream};
 use postroad_clock::UnixMs;
 use postroad_queue::{Amendment, RouteKey};
 use postroad_reply::QueueId;
-use postroad_store::{QueueStore, Trouble};
+use postroad_store::{Entry, QueueStore, Trouble};
+use postroad_wire::peer::{NoPeer, Peer};
 
 use crate::api::{Action, Done, Failed, Message, Order, Page, Place};
 use crate::filter::Filter;
@@ -50,9 +51,7 @@ impl std::error::Error for Wrong {}
 impl From<Trouble> for Wrong {
     fn from(trouble: Trouble) -> Wrong {
         match trouble {
-            Trouble::Unknown(id) => {
-                Wrong::NotFound(format!("there is no message {id} in the queue (any more)"))
-            }
+            Trouble::Unknown(id) => Wrong::NotFound(format!("no message {id}")),
             trouble => Wrong::Store(trouble),
         }
     }
@@ -95,13 +94,17 @@ pub async fn show<S: QueueStore>(
     id: QueueId,
     now: UnixMs,
 ) -> Result<Message, Wrong> {
-    // The first after the one before it is itself, if it is there.
-    let before = id.0.checked_sub(1).map(QueueId);
-    let found = store.page(before, 1).await?.pop();
-    match found.filter(|entry| entry.id == id) {
+    match find(store, id).await? {
         Some(entry) => Ok(history::told(&entry, sites, now)),
         None => Err(Wrong::NotFound(not_there(id, now))),
     }
+}
+
+async fn find<S: QueueStore>(store: &S, id: QueueId) -> Result<Option<Entry>, Trouble> {
+    // The first after the one before it is itself, if it is there.
+    let before = id.0.checked_sub(1).map(QueueId);
+    let found = store.page(before, 1).await?.pop();
+    Ok(found.filter(|entry| entry.id == id))
 }
 
 /// What can be said of a message that is not in the queue. Its name says when it was given out.
@@ -131,31 +134,7 @@ pub async fn carry_out<S: QueueStore>(
     changed: &(dyn Fn(QueueId) + Sync),
 ) -> Result<Done, Wrong> {
     let amendment = amendment(action, order.to.as_deref())?;
-    let mut done = Done::default();
-    let mut meant = Vec::new();
-    if order.ids.is_empty() {
-        if order.filter.is_empty() && !order.all {
-            let words = "that means every message in the queue: name messages, give a filter, \
-                         or say that all are meant";
-            return Err(Wrong::Asked(words.into()));
-        }
-        let page = page(store, sites, &order.filter, &order.place, now).await?;
-        done.examined = page.examined;
-        done.next = page.next;
-        for message in &page.messages {
-            meant.push(queue_id(&message.id)?);
-        }
-    } else {
-        if !order.filter.is_empty() || order.all {
-            let words = "either name messages or give a filter, not both";
-            return Err(Wrong::Asked(words.into()));
-        }
-        for id in &order.ids {
-            meant.push(queue_id(id)?);
-        }
-        done.examined = meant.len();
-    }
-    done.matched = meant.len();
+    let (mut done, meant) = meant(store, sites, order, now).await?;
     if order.dry_run {
         return Ok(done);
     }
@@ -170,6 +149,13 @@ pub async fn carry_out<S: QueueStore>(
                 done.changed += 1;
                 changed(id);
             }
+            // It is as any other that isn't there.
+            Err(Trouble::Unknown(id)) if !order.ids.is_empty() => {
+                done.matched -= 1;
+                done.failed.push(unknown(id, now));
+            }
+            // It was settled in this moment.
+            Err(Trouble::Unknown(_)) => done.matched -= 1,
             Err(trouble) => done.failed.push(Failed {
                 id: id.to_string(),
                 why: trouble.to_string(),
@@ -179,13 +165,75 @@ pub async fn carry_out<S: QueueStore>(
     Ok(done)
 }
 
+/// Which messages an order means, counted.
+async fn meant<S: QueueStore>(
+    store: &S,
+    sites: &dyn Sites,
+    order: &Order,
+    now: UnixMs,
+) -> Result<(Done, Vec<QueueId>), Wrong> {
+    let mut done = Done::default();
+    let mut meant = Vec::new();
+    let named = !order.ids.is_empty();
+    let filtered = !order.filter.is_empty();
+    match (named, filtered, order.all) {
+        (true, false, false) => {
+            for id in &order.ids {
+                meant.push(queue_id(id)?);
+            }
+            done.examined = meant.len();
+            if order.dry_run {
+                let mut there = Vec::new();
+                for id in meant {
+                    match find(store, id).await? {
+                        Some(_) => there.push(id),
+                        None => done.failed.push(unknown(id, now)),
+                    }
+                }
+                meant = there;
+            }
+        }
+        (false, true, false) | (false, false, true) => {
+            let page = page(store, sites, &order.filter, &order.place, now).await?;
+            done.examined = page.examined;
+            done.next = page.next;
+            for message in &page.messages {
+                meant.push(queue_id(&message.id)?);
+            }
+        }
+        (false, false, false) => {
+            let words = "that means every message in the queue: name messages, give a filter, \
+                         or say that all are meant";
+            return Err(Wrong::Asked(words.into()));
+        }
+        _ => {
+            let words = "either name messages, or give a filter, or say that all are meant";
+            return Err(Wrong::Asked(words.into()));
+        }
+    }
+    done.matched = meant.len();
+    Ok((done, meant))
+}
+
+fn unknown(id: QueueId, now: UnixMs) -> Failed {
+    Failed {
+        id: id.to_string(),
+        why: not_there(id, now),
+    }
+}
+
 fn amendment(action: Action, to: Option<&str>) -> Result<Amendment, Wrong> {
     let amendment = match (action, to) {
         (Action::Hold, None) => Amendment::Hold,
         (Action::Release, None) => Amendment::Release,
         (Action::Retry, None) => Amendment::RetryNow,
         (Action::Delete, None) => Amendment::Delete,
-        (Action::Redirect, Some(to)) => Amendment::Redirect(RouteKey(to.into())),
+        (Action::Redirect, Some("")) => Amendment::Redirect(RouteKey::local()),
+        (Action::Redirect, Some(to)) => {
+            let wrong = |error: NoPeer| Wrong::Asked(format!("{to:?} is no next hop: {error}"));
+            let peer: Peer = to.parse().map_err(wrong)?;
+            Amendment::Redirect(RouteKey(peer.to_string().into()))
+        }
         (Action::Redirect, None) => {
             let words = "say where to: the next hop, such as smtp://mx.example:25";
             return Err(Wrong::Asked(words.into()));

@@ -6,6 +6,7 @@
 //! * `privileges`: as whom it runs; `descriptors`: how many files and sockets it may have open;
 //! * `serve`: starts, waits for a signal, and ends in order; `node`: all that is behind the listeners;
 //! * `next_hops`: where mail goes;
+//! * `operator`: what the control socket shows and does;
 //! * `banner`, `reports`: what is told to people and to the log.
 
 mod banner;
@@ -14,6 +15,7 @@ mod configuration;
 mod descriptors;
 mod next_hops;
 mod node;
+mod operator;
 mod privileges;
 mod reports;
 mod serve;

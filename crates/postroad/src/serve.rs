@@ -17,6 +17,7 @@ use postroad_telemetry::Event;
 
 use crate::configuration::Loaded;
 use crate::node::Node;
+use crate::operator::ControlSocket;
 use crate::privileges::Plan;
 use crate::{banner, descriptors, wiring};
 
@@ -94,6 +95,7 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
         .map_err(|refused| refused.to_string())?;
 
     let node = Node::open(config, &loaded.directory)?;
+    let control = ControlSocket::start(config, &node.services, started)?;
     let server = Server::start(listeners, Arc::clone(&node.services));
     for address in &addresses {
         Event::ServerListening { address: *address }.emit();
@@ -113,7 +115,13 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
             () = node.broken() => return Err("a part of it has ended that it can't do without; see what that said".into()),
         }
     }
+    if let Some(control) = &control {
+        control.ending();
+    }
     node.end(server, config).await;
+    if let Some(control) = control {
+        control.end().await;
+    }
     Ok(())
 }
 

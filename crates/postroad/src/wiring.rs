@@ -1,6 +1,7 @@
 //! Makes each crate's settings from the configuration. A new setting is wired up here.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use postroad_config::{BareLineEnds, Config, Level, LogFormat};
@@ -81,6 +82,14 @@ pub(crate) fn server(config: &Config) -> postroad_server::Limits {
 pub(crate) fn body_in_memory(config: &Config) -> u32 {
     // The setting's check keeps it far below.
     u32::try_from(config.spool.body_file_threshold.0).unwrap_or(u32::MAX)
+}
+
+/// Where the operator reaches the running server; none if it is switched off.
+pub(crate) fn control_socket(config: &Config) -> Option<PathBuf> {
+    let server = &config.server;
+    let path = server.control_socket.0.as_deref();
+    // An absolute path stays as it is.
+    path.map(|path| server.data_dir.join(path))
 }
 
 /// How the queue is kept on disk.

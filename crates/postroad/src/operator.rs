@@ -1,0 +1,207 @@
+//! What the running server shows to its operator, and does for one, at the control socket.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use postroad_clock::{Mono, UnixMs};
+use postroad_config::Config;
+use postroad_control::api::{Health, Reloaded, Site};
+use postroad_control::socket::Socket;
+use postroad_control::{Control, Server, Sites};
+use postroad_directory::{Directory, NextHop};
+use postroad_host::clock::{Clock, RealClock};
+use postroad_host::disk::real::RealDisk;
+use postroad_host::tasks::{self, Task};
+use postroad_queue::RouteKey;
+use postroad_reply::QueueId;
+use postroad_server::Services;
+use postroad_spool::Spool;
+use postroad_store::{Pressure, QueueStore};
+use postroad_wire::address::Mailbox;
+use tokio::sync::oneshot;
+
+use crate::wiring;
+
+/// How long requests under way may take when the server ends.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// The control socket of a running server.
+pub(crate) struct ControlSocket {
+    running: Arc<Running>,
+    stop: oneshot::Sender<()>,
+    served: Task<()>,
+}
+
+impl ControlSocket {
+    /// Begins to answer where the configuration wants it; nowhere if it wants none.
+    pub(crate) fn start(
+        config: &Config,
+        services: &Services<Spool<RealDisk>>,
+        started: Mono,
+    ) -> Result<Option<ControlSocket>, String> {
+        let Some(path) = wiring::control_socket(config) else {
+            return Ok(None);
+        };
+        let socket = Socket::bind(&path).map_err(|error| cannot_bind(&path, &error))?;
+        let running = Arc::new(Running {
+            store: Arc::clone(&services.store),
+            destinations: Destinations(Arc::clone(&services.directory)),
+            started,
+            ending: AtomicBool::new(false),
+        });
+        let (stop, stopped) = oneshot::channel::<()>();
+        let routes = Control::new(Arc::clone(&running)).router();
+        let serve = socket.serve(routes, async {
+            // An error says that nobody is left to stop it, which is as good.
+            let _ = stopped.await;
+        });
+        let served = tasks::spawn(async move {
+            // It never fails: the socket goes on after errors of accept(2).
+            let _ = serve.await;
+        });
+        Ok(Some(ControlSocket {
+            running,
+            stop,
+            served,
+        }))
+    }
+
+    /// Says from now on that the server is not ready.
+    pub(crate) fn ending(&self) {
+        self.running.ending.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends it; what is under way may take its time, but not for ever.
+    pub(crate) async fn end(self) {
+        // Nobody hears it if it has ended already.
+        let _ = self.stop.send(());
+        let mut served = self.served;
+        if tasks::timeout(LAST_REQUESTS, &mut served).await.is_err() {
+            served.abort();
+        }
+    }
+}
+
+fn cannot_bind(path: &Path, error: &std::io::Error) -> String {
+    let advice = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "; another server, or something else, is there",
+        std::io::ErrorKind::InvalidInput => "; the path of a socket may have 107 octets",
+        _ => "",
+    };
+    format!(
+        "can't listen at the control socket {}: {error}{advice}; server.control_socket names another, \
+         or none with \"\"",
+        path.display()
+    )
+}
+
+/// Where mail goes by the configuration, as the operator sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Destinations(pub(crate) Arc<Directory>);
+
+impl Sites for Destinations {
+    fn site(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> String {
+        match (redirect, self.0.next_hop(&target.host)) {
+            (Some(route), _) => route.0.to_string(),
+            (None, Some(NextHop::Mailbox)) => "mailbox".into(),
+            (None, Some(NextHop::Peer(peer))) => peer.to_string(),
+            (None, None) => "nowhere".into(),
+        }
+    }
+}
+
+/// The running server, as the control socket needs it.
+struct Running {
+    store: Arc<Spool<RealDisk>>,
+    destinations: Destinations,
+    started: Mono,
+    /// It was told to stop.
+    ending: AtomicBool,
+}
+
+impl Sites for Running {
+    fn site(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> String {
+        self.destinations.site(target, redirect)
+    }
+}
+
+impl Server for Running {
+    type Store = Spool<RealDisk>;
+
+    fn store(&self) -> &Spool<RealDisk> {
+        &self.store
+    }
+
+    fn now(&self) -> UnixMs {
+        RealClock.unix()
+    }
+
+    /// The delivery knows no sites yet.
+    fn sites(&self) -> Vec<Site> {
+        Vec::new()
+    }
+
+    fn health(&self) -> Health {
+        let problem = trouble(self.store.pressure());
+        Health {
+            ok: problem.is_none(),
+            problems: problem.map(String::from).into_iter().collect(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            queued: self.store.len() as u64,
+            uptime: RealClock.mono().since(self.started).as_secs(),
+        }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        if self.ending.load(Ordering::Relaxed) {
+            return Err("the server was told to stop".into());
+        }
+        match trouble(self.store.pressure()) {
+            None => Ok(()),
+            Some(problem) => Err(problem.into()),
+        }
+    }
+
+    fn metrics(&self) -> String {
+        let queued = self.store.len();
+        let uptime = RealClock.mono().since(self.started).as_secs();
+        let version = env!("CARGO_PKG_VERSION");
+        format!(
+            "# TYPE postroad_build info\n\
+             # HELP postroad_build The version that runs.\n\
+             postroad_build_info{{version=\"{version}\"}} 1\n\
+             # TYPE postroad_queue_messages gauge\n\
+             # HELP postroad_queue_messages Messages in the queue.\n\
+             postroad_queue_messages {queued}\n\
+             # TYPE postroad_uptime_seconds gauge\n\
+             # UNIT postroad_uptime_seconds seconds\n\
+             # HELP postroad_uptime_seconds How long it has been running.\n\
+             postroad_uptime_seconds {uptime}\n\
+             # EOF\n"
+        )
+    }
+
+    async fn reload(&self) -> Result<Reloaded, String> {
+        Err("the configuration can't be read again yet; restart the server".into())
+    }
+
+    /// The delivery claims what is due each second, and keeps nothing that only waits.
+    fn changed(&self, _: QueueId) {}
+}
+
+/// What is wrong with the store, for people.
+fn trouble(pressure: Pressure) -> Option<&'static str> {
+    match pressure {
+        Pressure::None => None,
+        Pressure::Full => Some(
+            "there is no room for more mail (452): the disk is full, or below spool.free_space_floor \
+             or spool.free_inode_floor",
+        ),
+        Pressure::ReadOnly => Some(
+            "the spool can't be written, so no mail is taken or delivered; the log says why \
+             (spool.trouble)",
+        ),
+    }
+}
