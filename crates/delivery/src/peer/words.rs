@@ -124,7 +124,11 @@ pub(super) fn ending(peer: &Peer, closed: &Closed) -> Report {
         }
         Closed::Lost => of_peer(peer, BAD_CONNECTION, "the connection was lost"),
         Closed::TimedOut(command) => {
-            let words = format!("no reply in time to {}", command.name());
+            let words = match command {
+                Command::Connect => "no greeting in time".to_owned(),
+                Command::EndOfData => "no reply in time to the message".to_owned(),
+                command => format!("no reply in time to {}", command.name()),
+            };
             of_peer(peer, BAD_CONNECTION, &words)
         }
         Closed::Unreadable(why) => of_peer(peer, PROTOCOL, &why.to_string()),

@@ -38,10 +38,10 @@ pub(crate) fn name() -> HeloName {
     HeloName::parse("client.example", &Limits::default()).unwrap()
 }
 
-/// Settings whose time-outs are half a second, the connection's among them.
+/// Settings whose time-outs are less than a second, the connection's among them.
 pub(crate) fn impatient() -> Settings {
     let mut settings = Settings::new(name());
-    let short = Duration::from_millis(500);
+    let short = Duration::from_millis(700);
     settings.timeouts.connect = short;
     settings.timeouts.quit = short;
     let session = &mut settings.timeouts.session;

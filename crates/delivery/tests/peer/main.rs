@@ -9,6 +9,10 @@
     reason = "a test is the server, and starts servers"
 )]
 
+mod fitting;
 mod harness;
+mod keeping;
 mod liar;
+mod own;
 mod refusals;
+mod trouble;
