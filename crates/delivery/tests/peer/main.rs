@@ -15,4 +15,5 @@ mod keeping;
 mod liar;
 mod own;
 mod refusals;
+mod sink;
 mod trouble;
