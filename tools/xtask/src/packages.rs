@@ -1,4 +1,4 @@
-//! The programs that tests with real clients need, and how they come onto the machine.
+//! The programs that tests with real clients and servers need, and how they come onto the machine.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A program that tests use as a client.
+/// A program that tests use as a client, or as a server to be a client of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Program {
     pub(crate) name: &'static str,
@@ -17,11 +17,16 @@ pub(crate) struct Program {
 }
 
 /// All of them.
-pub(crate) const PROGRAMS: [Program; 5] = [
+pub(crate) const PROGRAMS: [Program; 6] = [
     Program {
         name: "smtp-source",
         package: "postfix",
         in_test_names: "smtp_source",
+    },
+    Program {
+        name: "smtp-sink",
+        package: "postfix",
+        in_test_names: "smtp_sink",
     },
     Program {
         name: "swaks",

@@ -1,5 +1,7 @@
 //! A message, a client with short time-outs, and what became of the one through the other.
 
+#![allow(dead_code, reason = "each test binary uses its part of the harness")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -15,5 +15,4 @@ mod keeping;
 mod liar;
 mod own;
 mod refusals;
-mod sink;
 mod trouble;
