@@ -20,7 +20,7 @@ use crate::line::Queued;
 #[cfg(feature = "planted")]
 use crate::options::Planted;
 use crate::recycle::Copying;
-use crate::segment::{self, DATA_START, Segment, SegmentNo};
+use crate::segment::{self, DATA_START, Sealed, Segment};
 use crate::shared::Shared;
 use crate::trouble;
 
@@ -33,7 +33,7 @@ pub struct Committer<D: Disk> {
     /// Where the next batch goes; none while nothing can be written.
     pub(crate) current: Option<Current<D::File>>,
     /// Where the log ends while there is no current segment.
-    pub(crate) sealed: Option<(SegmentNo, u64)>,
+    pub(crate) sealed: Option<Sealed>,
     pub(crate) next_batch: u64,
     pub(crate) copying: Copying,
     /// How much the log has grown since the last checkpoint was taken.
@@ -50,6 +50,17 @@ pub(crate) struct Current<F> {
     pub(crate) segment: Arc<Segment<F>>,
     /// Where the next batch starts: all before it is durable.
     pub(crate) end: u64,
+}
+
+impl<F> Current<F> {
+    /// Where it ends, if no more is written to it.
+    pub(crate) fn sealed(&self) -> Sealed {
+        Sealed {
+            number: self.segment.number,
+            end: self.end,
+            torn: None,
+        }
+    }
 }
 
 /// What a step has done.
@@ -287,7 +298,7 @@ impl<D: Disk> Committer<D> {
         // dirty pages of their own, so the sync speaks of them though the last one failed. If it can't
         // be done, the header of the next segment still does it.
         let _ = undo(&current, written);
-        self.sealed = Some((current.segment.number, current.end));
+        self.sealed = Some(current.sealed());
         if self.begin_segment(Purpose::Upkeep).is_err()
             && self.begin_segment(Purpose::Upkeep).is_err()
         {

@@ -17,7 +17,9 @@ use crate::options::Options;
 #[cfg(feature = "planted")]
 use crate::options::Planted;
 use crate::scan::{Found, Frame, Gap, scan};
-use crate::segment::{self, DATA_START, FileRole, HeaderError, Segment, SegmentHeader, SegmentNo};
+use crate::segment::{
+    self, DATA_START, FileRole, HeaderError, Sealed, Segment, SegmentHeader, SegmentNo,
+};
 
 /// At most so many files are kept in the folder for damage.
 const MOST_SET_ASIDE: usize = 1000;
@@ -33,7 +35,7 @@ pub(crate) struct Replayed<F> {
     pub(crate) next_batch: u64,
     pub(crate) last_id: u64,
     /// The last segment that has frames, and where they end.
-    pub(crate) sealed: Option<(SegmentNo, u64)>,
+    pub(crate) sealed: Option<Sealed>,
     /// Segments without frames, to leave the log when the next segment's header says where the
     /// last one ends.
     pub(crate) empty: Vec<SegmentNo>,
@@ -52,11 +54,11 @@ struct Replay<'a, D: Disk> {
     options: &'a Options,
     opened: BTreeMap<SegmentNo, Opened<D::File>>,
     /// Where segments end, as later ones say.
-    ends: BTreeMap<SegmentNo, u64>,
+    ends: BTreeMap<SegmentNo, Sealed>,
     index: Index,
     next_batch: u64,
     last_id: u64,
-    sealed: Option<(SegmentNo, u64)>,
+    sealed: Option<Sealed>,
     /// Gaps, to be set aside and reported when the index is known.
     gaps: Vec<(SegmentNo, Gap, What)>,
     empty: Vec<SegmentNo>,
@@ -156,8 +158,8 @@ impl<D: Disk> Replay<'_, D> {
             }
         }
         for opened in self.opened.values() {
-            if let Some((before, end)) = opened.header.before {
-                self.ends.insert(before, end);
+            if let Some(before) = opened.header.before {
+                self.ends.insert(before.number, before);
             }
         }
         Ok((free, next))
@@ -265,7 +267,7 @@ impl<D: Disk> Replay<'_, D> {
         for number in numbers {
             let start = if number == from { offset } else { DATA_START };
             let header = self.opened[&number].header;
-            if let (Some(before), Some((expected, _))) = (before, header.before)
+            if let (Some(before), Some(expected)) = (before, header.before.map(|b| b.number))
                 && expected > before
                 && !self.opened.contains_key(&expected)
             {
@@ -283,7 +285,8 @@ impl<D: Disk> Replay<'_, D> {
 
     fn read_segment(&mut self, number: SegmentNo, start: u64) -> io::Result<()> {
         let opened = &self.opened[&number];
-        let sealed_at = self.ends.get(&number).copied();
+        let sealed = self.ends.get(&number).copied();
+        let sealed_at = sealed.map(|sealed| sealed.end);
         let limit = sealed_at
             .unwrap_or(opened.len)
             .clamp(start, opened.len.max(start));
@@ -311,12 +314,19 @@ impl<D: Disk> Replay<'_, D> {
         }
         let has_frames = last.is_some() || start > DATA_START;
         let end = sealed_at.unwrap_or(last.map_or(start, |(end, ..)| end));
+        let mut torn = sealed.and_then(|sealed| sealed.torn);
         for found in found {
             match found {
                 Found::Frame(frame) => self.apply(number, frame),
                 Found::Gap(gap) => {
-                    let torn = sealed_at.is_none() && is_torn(&gap, last);
-                    let what = if torn { What::Torn } else { What::Damaged };
+                    let is_torn = match sealed {
+                        Some(_) => torn.is_some_and(|(from, to)| from <= gap.at && gap.end <= to),
+                        None => is_torn(&gap, last),
+                    };
+                    if sealed.is_none() && is_torn && gap.at < end {
+                        torn = Some((torn.map_or(gap.at, |(from, _)| from), gap.end));
+                    }
+                    let what = if is_torn { What::Torn } else { What::Damaged };
                     self.gaps.push((number, gap, what));
                     #[cfg(feature = "planted")]
                     if self.options.has(Planted::CutDamageAsTorn) {
@@ -326,7 +336,7 @@ impl<D: Disk> Replay<'_, D> {
             }
         }
         if has_frames || sealed_at.is_some() {
-            self.sealed = Some((number, end));
+            self.sealed = Some(Sealed { number, end, torn });
         } else {
             // Its header says where the last one with frames ends, and `ends` has that.
             self.empty.push(number);

@@ -19,7 +19,7 @@ impl<D: Disk> Committer<D> {
         let Some(current) = &self.current else {
             return Err(Trouble::ReadOnly);
         };
-        self.sealed = Some((current.segment.number, current.end));
+        self.sealed = Some(current.sealed());
         let begun = self.begin_segment(purpose);
         if self.current.is_none() && self.begin_segment(Purpose::Upkeep).is_err() {
             self.go_read_only();

@@ -29,6 +29,17 @@ const ZEROS: usize = 1024 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SegmentNo(pub(crate) u32);
 
+/// Where a segment ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    /// Which segment.
+    pub(crate) number: SegmentNo,
+    /// What lies behind this was never acknowledged.
+    pub(crate) end: u64,
+    /// What a start found torn before the end, from the first of it to the last.
+    pub(crate) torn: Option<(u64, u64)>,
+}
+
 /// What a segment's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SegmentHeader {
@@ -36,8 +47,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) number: SegmentNo,
     /// Seeds all checksums in it; drawn anew at each use.
     pub(crate) epoch: u64,
-    /// The segment before it and where that one ends: what lies behind was never acknowledged.
-    pub(crate) before: Option<(SegmentNo, u64)>,
+    /// Where the segment before it ends.
+    pub(crate) before: Option<Sealed>,
     /// The first batch it may hold.
     pub(crate) first_batch: u64,
     /// No id up to this one is given again: what had it may have left no trace in the log.
@@ -63,9 +74,13 @@ impl SegmentHeader {
         octets[16..20].copy_from_slice(&self.number.0.to_le_bytes());
         octets[24..32].copy_from_slice(&self.epoch.to_le_bytes());
         octets[32..40].copy_from_slice(&self.first_batch.to_le_bytes());
-        let (before, end) = self.before.unwrap_or((SegmentNo(0), 0));
-        octets[40..44].copy_from_slice(&before.0.to_le_bytes());
-        octets[48..56].copy_from_slice(&end.to_le_bytes());
+        if let Some(before) = self.before {
+            octets[40..44].copy_from_slice(&before.number.0.to_le_bytes());
+            octets[48..56].copy_from_slice(&before.end.to_le_bytes());
+            let (from, to) = before.torn.unwrap_or_default();
+            octets[64..72].copy_from_slice(&from.to_le_bytes());
+            octets[72..80].copy_from_slice(&to.to_le_bytes());
+        }
         octets[56..64].copy_from_slice(&self.last_id.to_le_bytes());
         let crc = crc32c(&octets);
         octets[12..16].copy_from_slice(&crc.to_le_bytes());
@@ -84,11 +99,15 @@ impl SegmentHeader {
             VERSION => {}
             newer => return Err(HeaderError::Newer(newer)),
         }
-        let before = SegmentNo(u32_at(octets, 40));
+        let before = Sealed {
+            number: SegmentNo(u32_at(octets, 40)),
+            end: u64_at(octets, 48),
+            torn: Some((u64_at(octets, 64), u64_at(octets, 72))).filter(|(from, _)| *from != 0),
+        };
         Ok(SegmentHeader {
             number: SegmentNo(u32_at(octets, 16)),
             epoch: u64_at(octets, 24),
-            before: (before.0 != 0).then(|| (before, u64_at(octets, 48))),
+            before: Some(before).filter(|before| before.number.0 != 0),
             first_batch: u64_at(octets, 32),
             last_id: u64_at(octets, 56),
         })

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use postroad_host::disk::Disk;
-use postroad_host::disk::sim::SimDisk;
+use postroad_host::disk::sim::{Call, Fault, SimDisk, Wrong};
 use postroad_spool::{OpenError, Options, Planted, What};
 use postroad_store::{QueueStore, Staged, Trouble};
 
@@ -85,6 +85,57 @@ fn damage_is_told_from_a_torn_end_and_reported_once() {
     assert_eq!(node.contents().len(), sent.len() - 1);
     let node = node.kill(3, options());
     assert_eq!(node.reports, []);
+}
+
+/// Where the folder for damage can't be written there is no copy by which the next start knows what was
+/// reported. It has a successor of that segment by then, whose header says what was torn.
+#[test]
+fn what_was_torn_is_not_called_damage_later() {
+    let mut node = Node::new(options());
+    let spool = node.spool.clone();
+    let ids = node.run(async {
+        let commit = |message: usize| {
+            let spool = spool.clone();
+            async move {
+                let mut staged = spool.stage(crate::node::START).await.unwrap();
+                staged.append(octets(message, 60)).await.unwrap();
+                let leased = staged.commit_durably(envelope("a.example"), far()).await;
+                leased.unwrap().lease.id
+            }
+        };
+        futures_util::future::join_all([1, 2, 3].map(commit)).await
+    });
+    let disk = node.disk.clone();
+    drop((node, spool));
+    let path = segments(&disk).pop().unwrap();
+    let mut torn = read_file(&disk, &path);
+    // In the first frame's payload; the others of the batch are whole.
+    torn[8192 + 120] ^= 4;
+    write_file(&disk, &path, &torn);
+    disk.inject(Fault {
+        on: Some(Call::Create),
+        nth: 1,
+        times: 1,
+        wrong: Wrong::NoSpace,
+    });
+    let mut node = Node::open(disk.clone(), 2, options()).unwrap();
+    for (seed, set_aside) in [(3, false), (4, true)] {
+        let reports = &node.reports;
+        assert_eq!(reports.len(), 1, "{reports:?}");
+        assert_eq!(reports[0].what, What::Torn);
+        assert_eq!(reports[0].set_aside.is_some(), set_aside);
+        assert!(ids[1..].iter().eq(node.contents().keys()));
+        node = node.kill(seed, options());
+    }
+    assert_eq!(node.reports, []);
+    // What a start made of it is the log's from then on: there, damage is damage.
+    torn[8192 + 120] ^= 4;
+    let last = torn.iter().rposition(|octet| *octet != 0).unwrap();
+    torn[last - 20] ^= 4;
+    write_file(&disk, &path, &torn);
+    let node = node.kill(5, options());
+    let whats: Vec<_> = node.reports.iter().map(|report| &report.what).collect();
+    assert_eq!(whats, [&What::Damaged]);
 }
 
 #[test]
