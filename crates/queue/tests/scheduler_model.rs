@@ -401,6 +401,9 @@ impl World {
             "{counts:?}"
         );
         assert_eq!(self.scheduler.sites().count(), counts.sites);
+        if counts.sites + counts.routes == 0 {
+            assert_eq!(self.scheduler.poll_timeout(), None);
+        }
         for view in self.scheduler.sites() {
             let here = self
                 .under_way

@@ -600,3 +600,35 @@ fn what_nobody_uses_is_forgotten() {
     assert_eq!((counts.sites, counts.routes, counts.messages), (0, 0, 0));
     assert_eq!(scheduler.poll_timeout(), None);
 }
+
+#[test]
+fn dispatches_and_put_backs_do_not_wait_for_one_another() {
+    let now = Mono::ZERO;
+    let mut limits = Limits::default();
+    limits.pause.after = 1;
+    let mut scheduler = Scheduler::new(limits);
+    for n in 0..20 {
+        scheduler.offer(offer(n, "s", &[("dead", 0)]), now).unwrap();
+    }
+    let dead = dispatches(&poll_all(&mut scheduler, now));
+    scheduler.finished(dead[0].id, Feedback::Trouble("refused".into()), now);
+    scheduler.resolved(&route("live"), leads_to("live"), now);
+    for n in 20..40 {
+        scheduler.offer(offer(n, "s", &[("live", 0)]), now).unwrap();
+    }
+    let mut dispatched = Vec::new();
+    while dispatched.len() < 20 {
+        match scheduler.poll(now).unwrap() {
+            Action::Dispatch(dispatch) => {
+                scheduler.finished(dispatch.id, Feedback::Worked, now);
+                dispatched.push(true);
+            }
+            Action::PutBack(_) => dispatched.push(false),
+            Action::Resolve(_) | Action::Done(_) => {}
+        }
+    }
+    assert!(
+        dispatched.windows(2).all(|two| two[0] != two[1]),
+        "{dispatched:?}"
+    );
+}
