@@ -15,9 +15,10 @@ One TOML file holds all settings, and each has a default: without a file the ser
 those. `postroad check` reads the file and says all that is wrong with it. A key that is not in
 this list is an error.
 
-A running server doesn't read the file again yet: what is changed takes effect when it is started
-again, and SIGHUP does nothing. *Reload* says what a setting is made for: **live**, a change at
-once; **next connection**, a change for those opened after it; **restart**, a new start.
+A running server reads the file again on SIGHUP. *Reload* says when a change takes effect then:
+**live**, at once, though a transaction under way keeps what it began with; **next connection**, for
+those opened after it; **restart**, when the server is started again. If a setting of the last kind is
+changed, or anything in the file is wrong, nothing of it is taken, and the log says why by name.
 
 Times are strings with units (`\"1h 30m\"`), sizes are strings with units (`\"50 MiB\"`, 1 MiB is
 1,048,576 octets) or numbers of octets.

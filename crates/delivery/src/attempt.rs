@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use postroad_host::chance::Chance;
 use postroad_host::clock::Clock;
@@ -56,8 +57,8 @@ pub struct Deliverer<S, D: Disk, H, C> {
     pub clock: C,
     /// Spreads what was deferred together.
     pub chance: Chance,
-    /// How long to wait for what.
-    pub patience: Patience,
+    /// How long to wait for what. Who stores another here changes it from then on.
+    pub patience: Arc<ArcSwap<Patience>>,
 }
 
 /// What is put into every recipient's mailbox.
@@ -267,10 +268,11 @@ where
     /// Renews a lease that is half over.
     async fn keep(&self, lease: &mut Lease) -> Result<(), LeaseLost> {
         let now = self.clock.unix();
-        if lease.until.since(now) >= self.patience.lease / 2 {
+        let length = self.patience.load().lease;
+        if lease.until.since(now) >= length / 2 {
             return Ok(());
         }
-        let Err(trouble) = self.store.renew(lease, now + self.patience.lease).await else {
+        let Err(trouble) = self.store.renew(lease, now + length).await else {
             return Ok(());
         };
         trouble_with(lease.id, &trouble);
@@ -288,7 +290,7 @@ where
             Some(Life::Pending { attempts, .. }) => attempts.saturating_add(1),
             _ => 1,
         };
-        let retry = &self.patience.retry;
+        let retry = self.patience.load().retry;
         let received_at = leased.envelope.received_at;
         let due = match retry.next(attempts, received_at, now, self.chance.u64()) {
             Next::At(due) => due,

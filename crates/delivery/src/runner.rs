@@ -154,7 +154,7 @@ where
         let now = self.deliverer.clock.unix();
         let claim = Claim {
             now,
-            until: now + self.deliverer.patience.lease,
+            until: now + self.deliverer.patience.load().lease,
             most,
             per_route: self.pace.per_route,
             skip: Vec::new(),

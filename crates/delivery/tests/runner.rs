@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use postroad_clock::{Mono, UnixMs};
 use postroad_delivery::{Deliverer, Maildirs, NextHop, NextHops, Pace, Patience, Runner};
@@ -168,7 +169,7 @@ impl<D: Disk, C: Clock> Node<D, C> {
                 next_hops: domains.clone(),
                 clock,
                 chance: Chance::from_seed(1),
-                patience: Patience::default(),
+                patience: Arc::new(ArcSwap::from_pointee(Patience::default())),
             },
             store,
             domains,

@@ -42,6 +42,11 @@ impl Mailboxes {
         })))
     }
 
+    /// Changes the limit. Those that exist, and places that are reserved, stay.
+    pub fn set_limit(&self, limit: usize) {
+        self.state().limit = limit;
+    }
+
     /// How many exist.
     pub fn len(&self) -> usize {
         self.state().existing.len()
@@ -196,6 +201,18 @@ mod tests {
         assert!(mailboxes.contains(&named(20)));
         assert!(mailboxes.reserve(&[named(21)]).is_none());
         assert!(mailboxes.reserve(&[named(20)]).unwrap().names().is_empty());
+    }
+
+    #[test]
+    fn another_limit_holds_at_once() {
+        let mailboxes = Mailboxes::new(0, []);
+        assert!(mailboxes.reserve(&[named(1)]).is_none());
+        mailboxes.set_limit(1);
+        let kept = mailboxes.reserve(&[named(1)]).unwrap();
+        mailboxes.set_limit(0);
+        kept.keep();
+        assert!(mailboxes.contains(&named(1)));
+        assert!(mailboxes.reserve(&[named(2)]).is_none());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Reads the one file, and says all that is wrong with it.
 
-use std::fmt::Write;
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use postroad_config::settings::LocalDomain;
 use postroad_config::{Config, Faulty, Problem, RouteDomain};
@@ -19,19 +20,49 @@ const LARGEST: u64 = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) config: Config,
-    pub(crate) directory: Directory,
+    pub(crate) directory: Arc<Directory>,
+}
+
+/// Why there is no configuration. Shown, it is for people: everything that is wrong, each with its
+/// place and what to do.
+#[derive(Debug)]
+pub(crate) enum Unusable {
+    /// The file can't be read: which, and why.
+    Unread(String),
+    /// This is wrong with it.
+    Wrong(Vec<Problem>),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unusable::Unread(what) => writeln!(f, "postroad: {what}"),
+            Unusable::Wrong(problems) => {
+                for problem in problems {
+                    writeln!(f, "{problem}\n")?;
+                }
+                writeln!(f, "{}", counted(problems))
+            }
+        }
+    }
+}
+
+/// How many problems there are, in words.
+pub(crate) fn counted(problems: &[Problem]) -> String {
+    match problems.len() {
+        1 => "1 problem".into(),
+        more => format!("{more} problems"),
+    }
 }
 
 /// Reads a configuration, or takes the defaults where there is no file.
-///
-/// The error is for people: everything that is wrong, each with its place and what to do.
-pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, String> {
+pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, Unusable> {
     let machine = machine_name();
     let (config, mut problems) = match file {
         None => (Config::without_file(&machine), Vec::new()),
         Some(file) => {
             let name = file.display().to_string();
-            let text = read(file).map_err(|what| format!("postroad: {name}: {what}\n"))?;
+            let text = read(file).map_err(|what| Unusable::Unread(format!("{name}: {what}")))?;
             match Config::load(&text, &name, &machine) {
                 Ok(config) => (config, Vec::new()),
                 Err(Faulty {
@@ -41,7 +72,7 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, String> {
                 Err(Faulty {
                     readable: None,
                     problems,
-                }) => return Err(listed(&problems)),
+                }) => return Err(Unusable::Wrong(problems)),
             }
         }
     };
@@ -56,9 +87,10 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, String> {
     problems.extend(no_such_user(&config));
     problems.sort_by_key(|problem| (problem.line, problem.column));
     if problems.is_empty() {
+        let directory = Arc::new(directory);
         Ok(Loaded { config, directory })
     } else {
-        Err(listed(&problems))
+        Err(Unusable::Wrong(problems))
     }
 }
 
@@ -174,21 +206,6 @@ fn key(config: &Config, place: Place) -> String {
             target,
         } => config.alias_key(domain, alias, Some(target)),
     }
-}
-
-fn listed(problems: &[Problem]) -> String {
-    let mut text = String::new();
-    for problem in problems {
-        // Writing to a String doesn't fail.
-        let _ = writeln!(text, "{problem}\n");
-    }
-    let plural = if problems.len() == 1 {
-        "problem"
-    } else {
-        "problems"
-    };
-    let _ = writeln!(text, "{} {plural}", problems.len());
-    text
 }
 
 /// The domains whose mail is taken, for people.

@@ -3,6 +3,7 @@
 //! * `cli`: what can be asked of it;
 //! * `configuration`: reads the one file, and says all that is wrong with it;
 //! * `wiring`: makes each crate's settings from the configuration;
+//! * `reload`: reads it again while the server runs;
 //! * `privileges`: as whom it runs; `descriptors`: how many files and sockets it may have open;
 //! * `serve`: starts, waits for a signal, and ends in order; `node`: all that is behind the listeners;
 //! * `next_hops`: where mail goes;
@@ -17,6 +18,7 @@ mod next_hops;
 mod node;
 mod operator;
 mod privileges;
+mod reload;
 mod reports;
 mod serve;
 mod wiring;

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use postroad_clock::Mono;
 use postroad_delivery::{NextHop, NextHops};
-use postroad_directory::{Directory, Mailboxes, NextHop as Hop};
+use postroad_directory::{Mailboxes, NextHop as Hop};
 use postroad_queue::RouteKey;
+use postroad_server::Settings;
 use postroad_wire::address::Mailbox;
 
 /// Every local mailbox is a Maildir. Which of them fails is noted where RCPT asks for it.
 #[derive(Debug)]
 pub(crate) struct LocalMaildirs {
-    pub(crate) directory: Arc<Directory>,
+    pub(crate) settings: Arc<ArcSwap<Settings>>,
     pub(crate) mailboxes: Mailboxes,
 }
 
@@ -22,7 +24,7 @@ impl NextHops for LocalMaildirs {
                 why: format!("there is no way to {route}: relaying is not there yet"),
             };
         }
-        match self.directory.next_hop(&target.host) {
+        match self.settings.load().directory.next_hop(&target.host) {
             Some(Hop::Mailbox) => NextHop::Maildir(target.clone()),
             Some(Hop::Peer(peer)) => NextHop::Nowhere {
                 why: format!("there is no way to {peer}: relaying is not there yet"),

@@ -4,20 +4,22 @@ use std::io;
 use std::process;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use postroad_config::{Config, Size};
-use postroad_delivery::{Deliverer, InFlight, Maildirs, Runner};
+use arc_swap::ArcSwap;
+use postroad_config::Config;
+use postroad_delivery::{Deliverer, InFlight, Maildirs, Patience, Runner};
 use postroad_directory::{Directory, Mailboxes};
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::real::RealDisk;
 use postroad_host::tasks::{self, Task};
-use postroad_server::{Server, Services};
+use postroad_server::{Budget, Server, Services};
 use postroad_spool::Spool;
 use postroad_store::Leased;
 use postroad_telemetry::Event;
 use postroad_wire::address::{Host, Limits, LocalPart, Mailbox};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::next_hops::LocalMaildirs;
 use crate::{reports, wiring};
@@ -30,6 +32,8 @@ const FRESH: usize = 1000;
 pub(crate) struct Node {
     /// What sessions work with.
     pub(crate) services: Arc<Services<Spool<RealDisk>>>,
+    /// How long deliveries wait for what.
+    pub(crate) patience: Arc<ArcSwap<Patience>>,
     deliveries: InFlight,
     runner: Task<()>,
     stop_runner: oneshot::Sender<()>,
@@ -41,24 +45,26 @@ pub(crate) struct Node {
 
 impl Node {
     /// Opens the spool and begins to deliver what is in it.
-    pub(crate) fn open(config: &Config, directory: &Directory) -> Result<Node, String> {
+    pub(crate) fn open(config: &Config, directory: &Arc<Directory>) -> Result<Node, String> {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let part_ended = Arc::new(Notify::new());
         let (spool, threads) = open_spool(config, &clock, &part_ended)?;
         let (maildirs, mailboxes) = open_maildirs(config)?;
-        let directory = Arc::new(directory.clone());
+        let settings = wiring::settings(config, directory);
+        let settings = Arc::new(ArcSwap::from_pointee(settings));
+        let patience = Arc::new(ArcSwap::from_pointee(wiring::patience(config)));
         let store = Arc::new(spool.clone());
 
         let deliverer = Deliverer {
             store: Arc::clone(&store),
             maildirs,
             next_hops: LocalMaildirs {
-                directory: Arc::clone(&directory),
+                settings: Arc::clone(&settings),
                 mailboxes: mailboxes.clone(),
             },
             clock: RealClock,
             chance: chance()?,
-            patience: wiring::patience(config),
+            patience: Arc::clone(&patience),
         };
         let runner = Runner::new(deliverer, wiring::pace(config));
         let deliveries = runner.in_flight();
@@ -70,24 +76,20 @@ impl Node {
         });
         let runner = tasks::spawn(told_of_its_end(Arc::clone(&part_ended), runner));
 
-        let session = wiring::session(config);
-        let limits = wiring::server(config);
         let services = Arc::new(Services {
             store,
             fresh,
-            directory,
             mailboxes,
-            trusted_networks: config.relay.trusted_networks.clone(),
             host_name: config.server.hostname.clone(),
-            session: Arc::new(session),
-            limits,
+            settings,
             clock,
-            body_budget: Arc::new(budget(config.limits.body_memory)),
-            envelope_budget: Arc::new(budget(config.limits.envelope_memory)),
+            body_budget: Budget::new(wiring::octets(config.limits.body_memory)),
+            envelope_budget: Budget::new(wiring::octets(config.limits.envelope_memory)),
         });
         let reports = tasks::spawn(reports::watch(spool));
         Ok(Node {
             services,
+            patience,
             deliveries,
             runner,
             stop_runner,
@@ -104,10 +106,9 @@ impl Node {
         self.part_ended.notified().await;
     }
 
-    /// Ends in order: sessions, deliveries, then the spool, which writes its checkpoint.
-    pub(crate) async fn end(self, server: Server, config: &Config) {
+    /// Ends in order, and waits for each part `at_most`: sessions, deliveries, then the spool, which writes its checkpoint.
+    pub(crate) async fn end(self, server: Server, at_most: Duration) {
         let began = RealClock.mono();
-        let at_most = config.timeouts.drain;
         let deliveries = self.deliveries.clone();
         let waiting = |remaining: postroad_server::Remaining| {
             Event::ServerDraining {
@@ -210,12 +211,6 @@ async fn told_of_its_end(ended: Arc<Notify>, work: impl Future<Output = ()>) {
     work.await;
 }
 
-/// So much memory to take from, in octets.
-fn budget(size: Size) -> Semaphore {
-    let octets = usize::try_from(size.0).unwrap_or(usize::MAX);
-    Semaphore::new(octets.min(Semaphore::MAX_PERMITS))
-}
-
 /// Tells when it is dropped, a panic included.
 struct TellsItsEnd(Arc<Notify>);
 
@@ -236,7 +231,6 @@ fn owner(local: &str, domain: &str) -> Option<Mailbox> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_mailbox_whose_compared_name_is_over_all_limits_is_known() {

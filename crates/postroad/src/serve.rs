@@ -19,6 +19,7 @@ use crate::configuration::Loaded;
 use crate::node::Node;
 use crate::operator::ControlSocket;
 use crate::privileges::Plan;
+use crate::reload::Reloader;
 use crate::{banner, descriptors, wiring};
 
 /// How many connections may wait to be accepted.
@@ -106,11 +107,18 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
     .emit();
     banner::print(config, plan, &addresses);
 
-    // SIGHUP will reload the configuration; until then it must not end the server.
+    let reloader = Reloader::new(
+        file.map(Path::to_owned),
+        config.clone(),
+        Arc::clone(&node.services),
+        Arc::clone(&node.patience),
+    );
     loop {
         tokio::select! {
-            signal = signals.next() => if signal == Signal::Terminate {
-                break;
+            signal = signals.next() => match signal {
+                Signal::Terminate => break,
+                // What came of it is in the log.
+                Signal::Reload => drop(reloader.reload().await),
             },
             () = node.broken() => return Err("a part of it has ended that it can't do without; see what that said".into()),
         }
@@ -118,7 +126,7 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
     if let Some(control) = &control {
         control.ending();
     }
-    node.end(server, config).await;
+    node.end(server, reloader.drain().await).await;
     if let Some(control) = control {
         control.end().await;
     }

@@ -2,10 +2,12 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use postroad_config::{BareLineEnds, Config, Level, LogFormat};
+use postroad_config::{BareLineEnds, Config, Level, LogFormat, Size};
 use postroad_delivery::{Pace, Patience};
+use postroad_directory::Directory;
 use postroad_policy::ConnectionLimits;
 use postroad_queue::RetryPlan;
 use postroad_session::server::{BareLineEndRule, Limits, LookupRule, Settings, Timeouts};
@@ -19,7 +21,7 @@ const LEASE: Duration = Duration::from_secs(300);
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
 
 /// What a session may do.
-pub(crate) fn session(config: &Config) -> Settings {
+fn session(config: &Config) -> Settings {
     let (limits, timeouts) = (&config.limits, &config.timeouts);
     let lookup = |on| {
         if on {
@@ -61,8 +63,18 @@ pub(crate) fn session(config: &Config) -> Settings {
     }
 }
 
+/// What a reload can change of what sessions work with.
+pub(crate) fn settings(config: &Config, directory: &Arc<Directory>) -> postroad_server::Settings {
+    postroad_server::Settings {
+        directory: Arc::clone(directory),
+        trusted_networks: config.relay.trusted_networks.clone(),
+        session: Arc::new(session(config)),
+        limits: server(config),
+    }
+}
+
 /// What one client may take.
-pub(crate) fn server(config: &Config) -> postroad_server::Limits {
+fn server(config: &Config) -> postroad_server::Limits {
     let limits = &config.limits;
     postroad_server::Limits {
         connections: ConnectionLimits {
@@ -79,7 +91,7 @@ pub(crate) fn server(config: &Config) -> postroad_server::Limits {
 }
 
 /// What one message may hold in memory before it goes on in a file.
-pub(crate) fn body_in_memory(config: &Config) -> u32 {
+fn body_in_memory(config: &Config) -> u32 {
     // The setting's check keeps it far below.
     u32::try_from(config.spool.body_file_threshold.0).unwrap_or(u32::MAX)
 }
@@ -92,10 +104,14 @@ pub(crate) fn control_socket(config: &Config) -> Option<PathBuf> {
     path.map(|path| server.data_dir.join(path))
 }
 
+/// As many octets, or as many as this machine can count.
+pub(crate) fn octets(size: Size) -> usize {
+    usize::try_from(size.0).unwrap_or(usize::MAX)
+}
+
 /// How the queue is kept on disk.
 pub(crate) fn spool(config: &Config) -> Options {
     let spool = &config.spool;
-    let octets = |size: postroad_config::Size| usize::try_from(size.0).unwrap_or(usize::MAX);
     Options {
         segment_octets: spool.segment_size.0,
         body_file_threshold: octets(spool.body_file_threshold),

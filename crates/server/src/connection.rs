@@ -48,7 +48,8 @@ pub(crate) async fn serve<S: QueueStore>(
 ) {
     static SESSIONS: AtomicU64 = AtomicU64::new(0);
     let id = SessionId(SESSIONS.fetch_add(1, Ordering::Relaxed));
-    let session = ServerSession::new(Arc::clone(&services.session), id, services.clock.mono());
+    let settings = services.settings.load_full();
+    let session = ServerSession::new(Arc::clone(&settings.session), id, services.clock.mono());
     let Ok(listener) = stream.local_address() else {
         return;
     };
@@ -61,6 +62,7 @@ pub(crate) async fn serve<S: QueueStore>(
         running.clone(),
     );
     let connection = Connection {
+        write: settings.limits.write,
         services,
         stream,
         session,
@@ -79,6 +81,8 @@ pub(crate) async fn serve<S: QueueStore>(
 
 struct Connection<S: QueueStore> {
     services: Arc<Services<S>>,
+    /// How long the client may take to take its replies.
+    write: Duration,
     stream: Stream,
     session: ServerSession,
     conversation: Conversation<S>,
@@ -138,7 +142,7 @@ impl<S: QueueStore> Connection<S> {
         if !self.session.poll_transmit(&mut output) {
             return Ok(());
         }
-        let written = tasks::timeout(self.services.limits.write, self.stream.write(&mut output));
+        let written = tasks::timeout(self.write, self.stream.write(&mut output));
         tokio::select! {
             biased;
             written = written => written.unwrap_or_else(|tasks::TimedOut| too_slow()),

@@ -21,13 +21,13 @@ use postroad_wire::address::{Mailbox, ReversePath};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use crate::Services;
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
 use crate::lookup::Names;
 use crate::memory::Cost;
 use crate::record::{Message, Record};
 use crate::transaction::{Client, Transaction};
+use crate::{Services, Settings};
 
 /// The server stops.
 struct Stopping;
@@ -36,6 +36,8 @@ struct Stopping;
 #[derive(Debug)]
 pub(crate) struct Conversation<S: QueueStore> {
     services: Arc<Services<S>>,
+    /// What holds: what the open transaction began with, or else what is set.
+    settings: Arc<Settings>,
     /// How many connections were open when this one came.
     open: Connections,
     /// It was not greeted.
@@ -62,6 +64,7 @@ impl<S: QueueStore> Conversation<S> {
         };
         let record = Record::new(session, peer, listener, services.clock.mono());
         Conversation {
+            settings: services.settings.load_full(),
             services,
             open,
             turned_away: false,
@@ -86,13 +89,15 @@ impl<S: QueueStore> Conversation<S> {
 
     /// Whether this event is a message that there is no room in memory for at the moment.
     pub(crate) fn has_to_wait_for_room(&self, event: &Event) -> bool {
-        let room = self.services.limits.body_in_memory as usize;
-        matches!(event, Event::DataBegin { .. })
-            && self.services.body_budget.available_permits() < room
+        let room = self.settings.limits.body_in_memory as usize;
+        matches!(event, Event::DataBegin { .. }) && self.services.body_budget.free() < room
     }
 
     /// Acts on one event. A question is answered before this returns.
     pub(crate) async fn handle(&mut self, event: Event, session: &mut ServerSession) {
+        if self.transaction.is_none() {
+            self.settings = self.services.settings.load_full();
+        }
         match event {
             Event::Connected { ticket } => {
                 let verdict = self.admit();
@@ -165,7 +170,7 @@ impl<S: QueueStore> Conversation<S> {
 
     fn names(&self) -> Names<'_> {
         Names {
-            directory: &self.services.directory,
+            directory: &self.settings.directory,
             mailboxes: &self.services.mailboxes,
         }
     }
@@ -173,7 +178,7 @@ impl<S: QueueStore> Conversation<S> {
     /// Whether to greet: the store has to be usable, and the client within its limits.
     fn admit(&self) -> Verdict {
         match rule::store(self.services.store.pressure()) {
-            Verdict::Accept => rule::connection(self.open, self.services.limits.connections),
+            Verdict::Accept => rule::connection(self.open, self.settings.limits.connections),
             refused => refused,
         }
     }
@@ -213,7 +218,8 @@ impl<S: QueueStore> Conversation<S> {
 
     fn judge(&mut self, asked: &session::Recipient) -> Verdict {
         let services = &self.services;
-        let resolution = services
+        let resolution = self
+            .settings
             .directory
             .resolve(&asked.forward_path, &services.mailboxes);
         let verdict = rule::recipient(&resolution, self.may_relay());
@@ -247,7 +253,7 @@ impl<S: QueueStore> Conversation<S> {
 
     /// Whether this client may send mail to other servers' domains.
     fn may_relay(&self) -> bool {
-        let trusted = &self.services.trusted_networks;
+        let trusted = &self.settings.trusted_networks;
         let address = self.client.address;
         trusted.iter().any(|network| network.contains(&address))
     }
@@ -307,11 +313,11 @@ impl<S: QueueStore> Conversation<S> {
     /// less: the store keeps in a file what doesn't fit in memory, and others are held back by
     /// the wait.
     async fn room(&mut self) -> Result<Option<OwnedSemaphorePermit>, Stopping> {
-        let budget = Arc::clone(&self.services.body_budget);
-        let room = budget.acquire_many_owned(self.services.limits.body_in_memory);
+        let limits = self.settings.limits;
+        let room = self.services.body_budget.take(limits.body_in_memory);
         tokio::select! {
             biased;
-            room = tasks::timeout(self.services.limits.room, room) => Ok(room.ok().and_then(Result::ok)),
+            room = tasks::timeout(limits.room, room) => Ok(room.ok().and_then(Result::ok)),
             () = reached(&mut self.running, Running::Draining) => Err(Stopping),
         }
     }
@@ -377,17 +383,18 @@ impl<S: QueueStore> Conversation<S> {
     /// Takes responsibility for a complete message, or says why not.
     async fn take(&mut self, transaction: Transaction<S>) -> Result<(Receipt, Leased), Verdict> {
         let services = Arc::clone(&self.services);
+        let limits = self.settings.limits;
         let accepted_at = services.clock.unix();
         let message = transaction.message();
         let complete = transaction.complete(&services.host_name, &self.client, accepted_at);
         let (pending, envelope) = complete.map_err(|trouble| self.failed(&trouble, message))?;
-        match rule::mail_loop(envelope.facts.received_count, services.limits.hops) {
+        match rule::mail_loop(envelope.facts.received_count, limits.hops) {
             Verdict::Accept => {}
             refused => return Err(refused),
         }
         let envelope = Arc::new(envelope);
         let committed = pending
-            .commit(Arc::clone(&envelope), accepted_at + services.limits.lease)
+            .commit(Arc::clone(&envelope), accepted_at + limits.lease)
             .await;
         let (receipt, leased) = committed.map_err(|trouble| self.failed(&trouble, message))?;
         self.record.accepted(&receipt, &envelope);

@@ -7,9 +7,11 @@
 //! * `transaction` is what it knows of the open transaction, `intake` the message that comes in;
 //! * `memory` is what the envelope of a transaction takes of the memory;
 //! * `lookup` is VRFY and EXPN;
-//! * `record` tells the log.
+//! * `record` tells the log;
+//! * [`Settings`] can be changed while it runs, and so can the size of each [`Budget`].
 
 mod admission;
+mod budget;
 mod connection;
 mod conversation;
 mod intake;
@@ -22,15 +24,17 @@ mod transaction;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use postroad_directory::{Directory, Mailboxes};
 use postroad_host::clock::Clock;
 use postroad_policy::ConnectionLimits;
 use postroad_store::{Leased, QueueStore};
 use postroad_wire::address::Domain;
+use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc};
 
+pub use budget::Budget;
 pub use listen::{Remaining, Server};
 
 /// A message for more mailboxes doesn't wait for its first delivery in memory, for no budget bounds
@@ -46,26 +50,35 @@ pub struct Services<S> {
     /// is for very many, it is released, and delivered when the store is next asked for what is
     /// due.
     pub fresh: mpsc::Sender<Leased>,
-    /// Who is local.
-    pub directory: Arc<Directory>,
     /// Which mailboxes exist.
     pub mailboxes: Mailboxes,
-    /// Whose clients may send mail to other servers' domains.
-    pub trusted_networks: Vec<IpNet>,
     /// This server's own name, in trace fields.
     pub host_name: Domain,
-    /// What a session may do.
-    pub session: Arc<postroad_session::server::Settings>,
-    /// What one client may take.
-    pub limits: Limits,
+    /// What holds now. Who stores others here changes what holds for the connections and
+    /// transactions that begin after it.
+    pub settings: Arc<ArcSwap<Settings>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Room in memory for message data that isn't on disk yet, in octets. A client that would
     /// begin a message waits for room before it is told to go on, and never after.
-    pub body_budget: Arc<Semaphore>,
+    pub body_budget: Budget,
     /// Room in memory for the envelopes of open transactions, in octets. A MAIL or RCPT that finds
     /// none is refused for now.
-    pub envelope_budget: Arc<Semaphore>,
+    pub envelope_budget: Budget,
+}
+
+/// What can be changed while sessions go on. A connection keeps `session` and the limit of its
+/// writing from when it was opened; a transaction keeps the rest from its MAIL.
+#[derive(Debug)]
+pub struct Settings {
+    /// Who is local, and where mail for others goes.
+    pub directory: Arc<Directory>,
+    /// Whose clients may send mail to other servers' domains.
+    pub trusted_networks: Vec<IpNet>,
+    /// What a session may do.
+    pub session: Arc<postroad_session::server::Settings>,
+    /// What one client may take.
+    pub limits: Limits,
 }
 
 /// What one client may take.

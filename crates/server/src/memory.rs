@@ -1,12 +1,12 @@
 //! What an envelope takes of the memory for envelopes, from MAIL until its message is in the queue.
 
-use std::sync::Arc;
-
 use postroad_policy::{Verdict, rule};
 use postroad_queue::{Envelope, Recipient};
 use postroad_wire::address::{Host, Mailbox, ReversePath};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::Budget;
 
 /// What an envelope counts as beside its recipients and its texts, in octets.
 const ENVELOPE: usize = 512;
@@ -62,12 +62,11 @@ impl Cost {
 
     /// Takes so much of the budget, or says why not. It never waits: other commands of the client
     /// may be what frees memory.
-    pub(crate) fn take(self, budget: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Verdict> {
+    pub(crate) fn take(self, budget: &Budget) -> Result<OwnedSemaphorePermit, Verdict> {
         let permit = u32::try_from(self.plain + self.parameters)
             .ok()
-            .and_then(|all| Arc::clone(budget).try_acquire_many_owned(all).ok());
-        permit
-            .ok_or_else(|| rule::no_memory(budget.available_permits(), self.plain, self.parameters))
+            .and_then(|all| budget.try_take(all).ok());
+        permit.ok_or_else(|| rule::no_memory(budget.free(), self.plain, self.parameters))
     }
 }
 

@@ -55,6 +55,13 @@ impl<D: Disk> Spool<D> {
         self.shared.core().index.len()
     }
 
+    /// Changes how many octets of bodies may be in memory ([`Options::fresh_memory`]) from now on.
+    ///
+    /// [`Options::fresh_memory`]: crate::Options::fresh_memory
+    pub fn set_fresh_memory(&self, octets: usize) {
+        self.shared.budget.resize(octets);
+    }
+
     /// How many segments the log has, free ones included.
     pub fn segments(&self) -> usize {
         let core = self.shared.core();

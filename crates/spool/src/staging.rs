@@ -22,21 +22,29 @@ use crate::trouble;
 /// Octets of bodies that may be in memory.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    left: AtomicUsize,
+    taken: AtomicUsize,
+    size: AtomicUsize,
 }
 
 impl Budget {
     pub(crate) fn new(octets: usize) -> Arc<Budget> {
         Arc::new(Budget {
-            left: AtomicUsize::new(octets),
+            taken: AtomicUsize::new(0),
+            size: AtomicUsize::new(octets),
         })
     }
 
+    /// Makes it a budget of so many octets. What was taken stays so.
+    pub(crate) fn resize(&self, octets: usize) {
+        self.size.store(octets, Ordering::Relaxed);
+    }
+
     fn take(self: &Arc<Budget>, octets: usize, grant: &mut Grant) -> bool {
+        let size = self.size.load(Ordering::Relaxed);
         let taken = self
-            .left
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(octets)
+            .taken
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
+                taken.checked_add(octets).filter(|all| *all <= size)
             });
         grant.octets += if taken.is_ok() { octets } else { 0 };
         taken.is_ok()
@@ -52,7 +60,7 @@ struct Grant {
 
 impl Drop for Grant {
     fn drop(&mut self) {
-        self.budget.left.fetch_add(self.octets, Ordering::Relaxed);
+        self.budget.taken.fetch_sub(self.octets, Ordering::Relaxed);
     }
 }
 

@@ -27,6 +27,43 @@ events! {
         domains: usize,
     }
 
+    /// A setting has another value since the configuration was read again.
+    INFO "config.changed" ConfigChanged {
+        /// Which, as in `limits.recipients`.
+        setting: &'a str,
+        /// From when: `live` is at once, or for connections opened after it.
+        from: Words<'a>,
+    }
+
+    /// The configuration was read again, and holds.
+    INFO "config.reloaded" ConfigReloaded {
+        /// How many settings have another value.
+        changed: usize,
+    }
+
+    /// Something stands against the configuration that was read again.
+    WARN "config.problem" ConfigProblem {
+        /// The file.
+        file: &'a str,
+        /// The line, from 1.
+        line: usize,
+        /// The character of the line, from 1.
+        column: usize,
+        /// The setting; empty where the text is not TOML.
+        setting: &'a str,
+        /// What is wrong with it.
+        what: Words<'a>,
+        /// What to do.
+        advice: Words<'a>,
+    }
+
+    /// The configuration could not be read again, or something stands against it, which is told before this.
+    /// Nothing of it was taken: the server goes on with what it had.
+    WARN "config.refused" ConfigRefused {
+        /// Why.
+        cause: Words<'a>,
+    }
+
     /// The process has given up the rights it began with.
     INFO "privilege.dropped" PrivilegeDropped {
         /// Whom it runs as now.

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
 use postroad_delivery::maildir::{Attempt, Begun, DeliveryName, Maildirs};
@@ -82,14 +83,14 @@ fn deliverer<S: QueueStore>(
         next_hops: Here,
         clock: Arc::clone(&shared.clock),
         chance: shared.chance.fork(),
-        patience: Patience {
+        patience: Arc::new(ArcSwap::from_pointee(Patience {
             retry: RetryPlan {
                 first: RETRY,
                 longest: RETRY * 2,
                 ..RetryPlan::default()
             },
             lease: LEASE,
-        },
+        })),
     }
 }
 

@@ -106,6 +106,23 @@ impl Server {
             .unwrap_or_else(|| panic!("no such line in:\n{}", self.lines().join("\n")))
     }
 
+    /// Waits until a line after the first `before` satisfies the test, and gives it.
+    pub fn wait_for_line_after(&self, before: usize, test: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let lines = self.lines();
+            if let Some(line) = lines.iter().skip(before).find(|line| test(line)) {
+                return line.clone();
+            }
+            assert!(
+                Instant::now() < end,
+                "no such line in:\n{}",
+                lines.join("\n")
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// The process.
     pub fn pid(&self) -> u32 {
         self.child.id()

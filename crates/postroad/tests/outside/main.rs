@@ -14,5 +14,6 @@ mod full_disk;
 mod harness;
 mod limits;
 mod mailboxes;
+mod reloading;
 mod starting;
 mod stopping;

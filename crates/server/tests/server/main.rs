@@ -13,6 +13,7 @@ mod limits;
 mod lookup;
 mod message;
 mod recipients;
+mod reload;
 mod slow;
 mod stand;
 mod trouble;

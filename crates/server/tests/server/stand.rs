@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ipnet::IpNet;
 use postroad_directory::{Directory, LocalDomain, Mailboxes, Routes};
@@ -11,11 +12,11 @@ use postroad_host::clock::RealClock;
 use postroad_host::net::Listener;
 use postroad_host::tasks;
 use postroad_policy::ConnectionLimits;
-use postroad_server::{Limits, Server, Services};
+use postroad_server::{Budget, Limits, Server, Services};
 use postroad_session::server::Settings;
 use postroad_store::{Entry, Leased, MemoryStore, QueueStore};
 use postroad_wire::address::{self, Domain, LocalPart, Mailbox};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use crate::client::Client;
 
@@ -137,15 +138,17 @@ impl<S: QueueStore + Clone> Plan<S> {
         let services = Services {
             store: Arc::new(self.store),
             fresh: fresh_to,
-            directory: Arc::new(self.directory),
             mailboxes: self.mailboxes,
-            trusted_networks: self.trusted_networks,
             host_name: self.session.host_name.clone(),
-            session: Arc::new(self.session),
-            limits: self.limits,
+            settings: Arc::new(ArcSwap::from_pointee(postroad_server::Settings {
+                directory: Arc::new(self.directory),
+                trusted_networks: self.trusted_networks,
+                session: Arc::new(self.session),
+                limits: self.limits,
+            })),
             clock: Arc::new(RealClock),
-            body_budget: Arc::new(Semaphore::new(self.body_budget)),
-            envelope_budget: Arc::new(Semaphore::new(self.envelope_budget)),
+            body_budget: Budget::new(self.body_budget),
+            envelope_budget: Budget::new(self.envelope_budget),
         };
         // On all of loopback, so that clients may come from other addresses of it.
         let listener = Listener::bind((Ipv4Addr::UNSPECIFIED, 0).into(), 1024).unwrap();
@@ -226,12 +229,12 @@ impl<S: QueueStore> Stand<S> {
 
     /// How much of the budget for message data is free.
     pub(crate) fn free_budget(&self) -> usize {
-        self.services.body_budget.available_permits()
+        self.services.body_budget.free()
     }
 
     /// How much of the budget for envelopes is free.
     pub(crate) fn free_for_envelopes(&self) -> usize {
-        self.services.envelope_budget.available_permits()
+        self.services.envelope_budget.free()
     }
 
     /// A client is served, whatever others have done.
