@@ -22,6 +22,7 @@ use postroad_store::{Pressure, QueueStore};
 use postroad_wire::address::Mailbox;
 use tokio::sync::oneshot;
 
+use crate::reload::Reloader;
 use crate::wiring;
 
 /// How long requests under way may take when the server ends.
@@ -38,7 +39,8 @@ impl ControlSocket {
     /// Begins to answer where the configuration wants it; nowhere if it wants none.
     pub(crate) fn start(
         config: &Config,
-        services: &Services<Spool<RealDisk>>,
+        services: &Arc<Services<Spool<RealDisk>>>,
+        reloader: &Arc<Reloader>,
         started: Mono,
     ) -> Result<Option<ControlSocket>, String> {
         let Some(path) = wiring::control_socket(config) else {
@@ -46,8 +48,8 @@ impl ControlSocket {
         };
         let socket = Socket::bind(&path).map_err(|error| cannot_bind(&path, &error))?;
         let running = Arc::new(Running {
-            store: Arc::clone(&services.store),
-            destinations: Destinations(Arc::clone(&services.directory)),
+            services: Arc::clone(services),
+            reloader: Arc::clone(reloader),
             started,
             ending: AtomicBool::new(false),
         });
@@ -114,8 +116,8 @@ impl Sites for Destinations {
 
 /// The running server, as the control socket needs it.
 struct Running {
-    store: Arc<Spool<RealDisk>>,
-    destinations: Destinations,
+    services: Arc<Services<Spool<RealDisk>>>,
+    reloader: Arc<Reloader>,
     started: Mono,
     /// It was told to stop.
     ending: AtomicBool,
@@ -123,7 +125,8 @@ struct Running {
 
 impl Sites for Running {
     fn site(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> String {
-        self.destinations.site(target, redirect)
+        let directory = Arc::clone(&self.services.settings.load().directory);
+        Destinations(directory).site(target, redirect)
     }
 }
 
@@ -131,7 +134,7 @@ impl Server for Running {
     type Store = Spool<RealDisk>;
 
     fn store(&self) -> &Spool<RealDisk> {
-        &self.store
+        &self.services.store
     }
 
     fn now(&self) -> UnixMs {
@@ -144,12 +147,12 @@ impl Server for Running {
     }
 
     fn health(&self) -> Health {
-        let problem = trouble(self.store.pressure());
+        let problem = trouble(self.services.store.pressure());
         Health {
             ok: problem.is_none(),
             problems: problem.map(String::from).into_iter().collect(),
             version: env!("CARGO_PKG_VERSION").into(),
-            queued: self.store.len() as u64,
+            queued: self.services.store.len() as u64,
             uptime: RealClock.mono().since(self.started).as_secs(),
         }
     }
@@ -158,14 +161,14 @@ impl Server for Running {
         if self.ending.load(Ordering::Relaxed) {
             return Err("the server was told to stop".into());
         }
-        match trouble(self.store.pressure()) {
+        match trouble(self.services.store.pressure()) {
             None => Ok(()),
             Some(problem) => Err(problem.into()),
         }
     }
 
     fn metrics(&self) -> String {
-        let queued = self.store.len();
+        let queued = self.services.store.len();
         let uptime = RealClock.mono().since(self.started).as_secs();
         let version = env!("CARGO_PKG_VERSION");
         format!(
@@ -184,7 +187,8 @@ impl Server for Running {
     }
 
     async fn reload(&self) -> Result<Reloaded, String> {
-        Err("the configuration can't be read again yet; restart the server".into())
+        let changed = self.reloader.reload().await?;
+        Ok(Reloaded { changed })
     }
 
     /// The delivery claims what is due each second, and keeps nothing that only waits.

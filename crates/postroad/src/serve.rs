@@ -96,7 +96,13 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
         .map_err(|refused| refused.to_string())?;
 
     let node = Node::open(config, &loaded.directory)?;
-    let control = ControlSocket::start(config, &node.services, started)?;
+    let reloader = Arc::new(Reloader::new(
+        file.map(Path::to_owned),
+        config.clone(),
+        Arc::clone(&node.services),
+        Arc::clone(&node.patience),
+    ));
+    let control = ControlSocket::start(config, &node.services, &reloader, started)?;
     let server = Server::start(listeners, Arc::clone(&node.services));
     for address in &addresses {
         Event::ServerListening { address: *address }.emit();
@@ -107,12 +113,6 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
     .emit();
     banner::print(config, plan, &addresses);
 
-    let reloader = Reloader::new(
-        file.map(Path::to_owned),
-        config.clone(),
-        Arc::clone(&node.services),
-        Arc::clone(&node.patience),
-    );
     loop {
         tokio::select! {
             signal = signals.next() => match signal {

@@ -1,5 +1,7 @@
 //! SIGHUP: what a changed file changes, and when it is refused.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
@@ -120,4 +122,43 @@ fn a_file_with_faults_is_refused_with_all_of_them() {
     });
     server.send("ada@example.test", b"it goes on\r\n");
     assert_eq!(server.wait_for_messages(1).len(), 1);
+}
+
+#[test]
+fn the_control_socket_reloads_too_and_answers_what_came_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), BEFORE);
+    let file = folder.path().join("postroad.toml");
+    let mut write = |settings: &str| {
+        std::fs::write(&file, configuration(&server.data, settings)).expect("write it");
+        let mut socket = UnixStream::connect(server.data.join("control.sock")).expect("connect");
+        let request = "POST /v1/reload HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        socket.write_all(request.as_bytes()).expect("ask");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    let answer = write(&BEFORE.replace("hops = 50", "hops = 60"));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(
+        answer.ends_with(r#"{"changed":["limits.hops"]}"#),
+        "{answer}"
+    );
+    let answer = write(&format!(
+        "[[listener]]\naddress = \"127.0.0.1:1\"\n{BEFORE}"
+    ));
+    assert!(answer.starts_with("HTTP/1.1 409 "), "{answer}");
+    assert!(
+        answer.contains("listener[0].address needs a restart; nothing was changed"),
+        "{answer}"
+    );
+    let answer = write(&BEFORE.replace("hops = 50", "hops = 5\nhopps = 6"));
+    assert!(
+        answer.contains("2 problems; nothing was changed"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("`limits.hops` is 5") && answer.contains("limits.hopps"),
+        "{answer}"
+    );
 }
