@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use postroad_clock::Mono;
 use postroad_host::clock::Clock;
 use postroad_host::net::{self, unix::UnixStream};
 use postroad_host::tasks::{self, TimedOut};
@@ -42,9 +43,20 @@ pub(super) async fn open<C: Clock>(
 ) -> Result<Connection, NoConnection> {
     let end = clock.mono() + settings.timeouts.opening;
     let (name, places) = places(peer, settings).await?;
+    open_any(peer, &name, places, settings, clock, end).await
+}
+
+async fn open_any<C: Clock>(
+    peer: &Peer,
+    name: &str,
+    places: Vec<Place<'_>>,
+    settings: &Settings,
+    clock: &C,
+    end: Mono,
+) -> Result<Connection, NoConnection> {
     let mut failures = Vec::new();
     for place in places {
-        let at = postroad_queue::Peer::new(&name, place.address());
+        let at = postroad_queue::Peer::new(name, place.address());
         let left = end.since(clock.mono());
         if left == Duration::ZERO {
             break;
@@ -59,7 +71,7 @@ pub(super) async fn open<C: Clock>(
         }
     }
     Err(worth_most(failures).unwrap_or_else(|| {
-        let at = postroad_queue::Peer::new(&name, None);
+        let at = postroad_queue::Peer::new(name, None);
         trouble(&at, words::NO_ROUTE, "it has no address")
     }))
 }
@@ -163,3 +175,6 @@ impl Place<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

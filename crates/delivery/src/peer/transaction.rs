@@ -53,8 +53,6 @@ struct Told {
     finish: Finish,
     /// The session is over.
     closed: Option<Closed>,
-    /// The peer asked for the message.
-    body_begun: bool,
     /// Why the message could not be read here, so that it was broken off.
     ours: Option<String>,
 }
@@ -236,7 +234,6 @@ async fn converse<C: Clock, S: QueueStore>(
         deliveries: vec![None; recipients],
         finish: Finish::Broken,
         closed: None,
-        body_begun: false,
         ours: None,
     };
     let mut sent = 0;
@@ -291,13 +288,12 @@ impl Told {
                         *place = Some(reply);
                     }
                 }
-                Event::WantsBody => self.body_begun = true,
                 Event::Finished(finish) => {
                     self.finish = finish;
                     over = true;
                 }
                 Event::Closed(why) => self.closed = Some(why),
-                Event::Ready(_) => {}
+                Event::Ready(_) | Event::WantsBody => {}
             }
         }
         over
@@ -382,7 +378,8 @@ impl Told {
         }
     }
 
-    /// Whether the connection ended, with 421 or without a word, before anything was answered.
+    /// Whether the connection ended, with 421 or without a word, before any recipient was answered, and so before the
+    /// peer could ask for the message.
     fn is_unheard(&self) -> bool {
         let ended = matches!(self.closed, Some(Closed::Lost | Closed::Ended(_)));
         let farewell_to_mail = match &self.finish {
@@ -392,6 +389,6 @@ impl Told {
             }
             _ => false,
         };
-        ended && farewell_to_mail && !self.body_begun && self.recipients.iter().all(Option::is_none)
+        ended && farewell_to_mail && self.recipients.iter().all(Option::is_none)
     }
 }

@@ -107,7 +107,7 @@ pub(super) fn is_busy(reply: &PeerReply) -> bool {
     if reply.severity() != Severity::Transient {
         return false;
     }
-    // System not accepting network messages; system congestion; too many messages (RFC 3463 3.4, 3.5, RFC 7372's neighbours).
+    // System not accepting network messages; system congestion (RFC 3463 3.4, 3.5).
     let says_so = reply
         .enhanced
         .is_some_and(|code| matches!((code.subject(), code.detail()), (3, 2) | (4, 5)));

@@ -239,3 +239,25 @@ fn connections_to_different_peers_are_kept_apart() {
         assert_eq!(other.heard().await.connections, 1);
     });
 }
+
+#[test]
+fn an_attempt_that_is_dropped_never_ends_the_message() {
+    run(async {
+        let begun = "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nPAUSE\nPAUSE\nS: 250 ok\nS: 354 go\nEOF";
+        let liar = Liar::start([&format!("{OPEN}{begun}")]).await;
+        let peers = client(impatient());
+        let to = liar.smtp();
+        tokio::select! {
+            carried = carry_to(&peers, &to, 1) => panic!("{carried:?}"),
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
+        }
+        let heard = liar.heard().await;
+        assert_eq!(heard.messages.len(), 0);
+        assert_eq!(
+            heard.lines.last().map(String::as_str),
+            Some(""),
+            "{heard:?}"
+        );
+        assert_eq!(peers.idle(), 0);
+    });
+}
