@@ -9,6 +9,7 @@
 )]
 
 mod client;
+mod liars;
 mod world;
 
 use std::collections::BTreeMap;
