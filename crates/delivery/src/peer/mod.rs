@@ -8,15 +8,20 @@
 //! twice but is never lost (RFC 5321 4.2.5, 6.1). Once the peer was asked for the data, nothing is said again
 //! within an attempt.
 //!
-//! [`carry`]: what an attempt is made of; [`open`]: to find an address that answers; [`connection`]: octets between
-//! a socket and the pure session; [`transaction`]: one message over one connection; [`content`]: its octets;
-//! [`kept`]: connections between messages.
+//! * `carry` is an attempt: as many transactions as it takes, over kept connections and new ones;
+//! * `open` finds an address that answers;
+//! * `connection` moves octets between a socket and the pure session;
+//! * `transaction` is one message over one connection, `told` what the replies to it mean;
+//! * `content` is the message's octets;
+//! * `kept` has the connections between messages;
+//! * `words` makes reports of replies and failures.
 
 mod carry;
 mod connection;
 mod content;
 mod kept;
 mod open;
+mod told;
 mod transaction;
 mod words;
 

@@ -261,3 +261,13 @@ fn an_attempt_that_is_dropped_never_ends_the_message() {
         assert_eq!(peers.idle(), 0);
     });
 }
+
+#[test]
+fn an_attempt_can_be_a_task_of_its_own() {
+    fn is_send<T: Send>(_: &T) {}
+    run(async {
+        let peers = client(impatient());
+        is_send(&carry_to(&peers, "smtp://127.0.0.1:25", 1));
+        is_send(&peers.drain());
+    });
+}
