@@ -44,6 +44,9 @@ pub struct Message {
     /// When it is worked on next; none while it is held or being worked on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next: Option<String>,
+    /// In how many seconds that is; 0 if it is due.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub wait: Option<u64>,
     /// Whom it is for.
     pub recipients: Vec<Recipient>,
     /// What happened to it, oldest first. Only `GET /v1/queue/{id}` tells it.

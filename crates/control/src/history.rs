@@ -42,7 +42,7 @@ fn received(entry: &Entry) -> Happened {
     let client = &entry.envelope.client;
     let said = match (client.protocol.as_str(), client.hello.as_str()) {
         ("", _) => "made here".to_owned(),
-        (protocol, hello) => format!("by {protocol}, from {hello}"),
+        (protocol, hello) => format!("by {protocol} from {hello}"),
     };
     Happened {
         peer: client.address.map(|address| address.to_string()),
@@ -56,7 +56,7 @@ fn happened(entry: &Entry, event: &Event) -> Happened {
             let (what, said) = amended(amendment);
             return of_all(event.at, what, &said);
         }
-        What::Noticed => return of_all(event.at, Shown::Noticed, "its sender is told"),
+        What::Noticed => return of_all(event.at, Shown::Noticed, "to its sender"),
         What::Attempted(attempted) => attempted,
     };
     let what = match attempted.end() {
@@ -98,7 +98,7 @@ fn amended(amendment: &Amendment) -> (Shown, String) {
     let (what, said) = match amendment {
         Amendment::Hold => (Shown::Held, "by an operator"),
         Amendment::Release => (Shown::Released, "by an operator"),
-        Amendment::RetryNow => (Shown::Retried, "an operator made it due"),
+        Amendment::RetryNow => (Shown::Retried, "by an operator"),
         Amendment::Delete => (Shown::Deleted, "by an operator"),
         Amendment::Redirect(to) if to.0.is_empty() => (
             Shown::Redirected,
@@ -156,10 +156,10 @@ fn came(entry: &Entry, message: &Message) -> String {
     let client = &message.client;
     let from = match (&client.address, client.protocol.as_str()) {
         (_, "") => "made here".to_owned(),
-        (Some(address), protocol) => {
+        (Some(address), protocol) if client.hello != format!("[{address}]") => {
             format!("received by {protocol} from {} [{address}]", client.hello)
         }
-        (None, protocol) => format!("received by {protocol} from {}", client.hello),
+        (_, protocol) => format!("received by {protocol} from {}", client.hello),
     };
     let sender = match message.sender.as_str() {
         "" => "It has the null sender, so nobody is told what becomes of it.".to_owned(),
@@ -203,16 +203,17 @@ fn stands(recipient: &Recipient, due: UnixMs, state: State, now: UnixMs) -> Stri
         (1, None) => "was tried once".to_owned(),
         (1, Some(last)) => format!("was tried once: {last}"),
         (attempts, None) => format!("was tried {attempts} times"),
-        (attempts, Some(last)) => format!("was tried {attempts} times, the last time: {last}"),
+        (attempts, Some(last)) => format!("was tried {attempts} times, and the last said: {last}"),
     };
     let next = match state {
         State::Active | State::Held | State::Notice => String::new(),
         State::Queued | State::Deferred if due <= now => {
-            format!(" It is due now, to {site}.")
+            format!(" It is due now (next hop: {site}).")
         }
         State::Queued | State::Deferred => {
             let wait = span(due.since(now).as_secs());
-            format!(" It is tried next in {wait}, at {}, to {site}.", time(due))
+            let at = time(due);
+            format!(" It is tried next in {wait}, at {at} (next hop: {site}).")
         }
     };
     let stop = if tried.ends_with(['.', '!', '?']) {

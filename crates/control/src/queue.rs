@@ -9,7 +9,7 @@ use postroad_reply::QueueId;
 use postroad_store::{Entry, QueueStore, Trouble};
 use postroad_wire::peer::{NoPeer, Peer};
 
-use crate::api::{Action, Done, Failed, Message, Order, Page, Place};
+use crate::api::{Action, Done, Failed, Message, Order, Page, Place, State};
 use crate::filter::Filter;
 use crate::history;
 use crate::view::{self, Sites};
@@ -134,7 +134,7 @@ pub async fn carry_out<S: QueueStore>(
     changed: &(dyn Fn(QueueId) + Sync),
 ) -> Result<Done, Wrong> {
     let amendment = amendment(action, order.to.as_deref())?;
-    let (mut done, meant) = meant(store, sites, order, now).await?;
+    let (mut done, meant) = meant(store, sites, action, order, now).await?;
     if order.dry_run {
         return Ok(done);
     }
@@ -165,10 +165,11 @@ pub async fn carry_out<S: QueueStore>(
     Ok(done)
 }
 
-/// Which messages an order means, counted.
+/// Which messages an order means, counted. By a filter, only what is held is released.
 async fn meant<S: QueueStore>(
     store: &S,
     sites: &dyn Sites,
+    action: Action,
     order: &Order,
     now: UnixMs,
 ) -> Result<(Done, Vec<QueueId>), Wrong> {
@@ -197,7 +198,11 @@ async fn meant<S: QueueStore>(
             let page = page(store, sites, &order.filter, &order.place, now).await?;
             done.examined = page.examined;
             done.next = page.next;
-            for message in &page.messages {
+            // One that is being worked on may be held from then on, by a word that waits.
+            let to_do = |message: &&Message| {
+                action != Action::Release || message.held || message.state == State::Active
+            };
+            for message in page.messages.iter().filter(to_do) {
                 meant.push(queue_id(&message.id)?);
             }
         }

@@ -22,6 +22,10 @@ pub fn message(entry: &Entry, sites: &dyn Sites, now: UnixMs) -> Message {
     let redirect = entry.state.redirect.as_ref();
     let recipients = envelope.recipients.iter().zip(&entry.state.lives);
     let state = state(entry, now);
+    let next = match state {
+        State::Active | State::Held => None,
+        State::Queued | State::Deferred | State::Notice => entry.state.due(envelope),
+    };
     Message {
         id: entry.id.to_string(),
         received: time(envelope.received_at),
@@ -37,12 +41,8 @@ pub fn message(entry: &Entry, sites: &dyn Sites, now: UnixMs) -> Message {
         state,
         held: entry.state.held,
         redirect: redirect.map(|route| route.0.to_string()),
-        next: match state {
-            State::Active | State::Held => None,
-            State::Queued | State::Deferred | State::Notice => {
-                entry.state.due(envelope).map(|due| time(due.at))
-            }
-        },
+        next: next.as_ref().map(|due| time(due.at)),
+        wait: next.as_ref().map(|due| due.at.since(now).as_secs()),
         recipients: recipients
             .map(|(recipient, life)| {
                 let site = sites.site(&recipient.target, redirect);
@@ -134,6 +134,7 @@ pub(crate) mod tests {
             held: false,
             redirect: None,
             next: Some(time(UnixMs(1_790_000_060_000))),
+            wait: Some(0),
             recipients: vec![Recipient {
                 address: "bob@example.net".into(),
                 origin: None,

@@ -107,7 +107,7 @@ impl Sites for Destinations {
     fn site(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> String {
         match (redirect, self.0.next_hop(&target.host)) {
             (Some(route), _) => route.0.to_string(),
-            (None, Some(NextHop::Mailbox)) => "mailbox".into(),
+            (None, Some(NextHop::Mailbox)) => "local".into(),
             (None, Some(NextHop::Peer(peer))) => peer.to_string(),
             (None, None) => "nowhere".into(),
         }

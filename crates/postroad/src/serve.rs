@@ -13,7 +13,7 @@ use postroad_host::disk::real::RealDisk;
 use postroad_host::net::Listener;
 use postroad_host::tasks::{self, Signal, Signals};
 use postroad_server::Server;
-use postroad_telemetry::Event;
+use postroad_telemetry::{Event, Format, Level};
 
 use crate::configuration::Loaded;
 use crate::node::Node;
@@ -30,7 +30,8 @@ pub(crate) fn run(loaded: Loaded, file: Option<&Path>) -> Result<(), String> {
     let user = &loaded.config.server;
     let plan = Plan::new(user.user.as_deref(), user.group.as_deref(), file.is_some())
         .map_err(|refused| refused.to_string())?;
-    let log = start_log(&loaded.config)?;
+    let config = &loaded.config;
+    let log = start_log(wiring::log_format(config), wiring::log_level(config))?;
     descriptors::take_all();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let served = match tasks::run(workers, serve(&loaded, &plan, file)) {
@@ -51,16 +52,16 @@ pub(crate) fn run(loaded: Loaded, file: Option<&Path>) -> Result<(), String> {
 const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// A running log.
-struct LogThread {
+pub(crate) struct LogThread {
     closer: postroad_telemetry::Closer,
     /// Closed when all is written.
     written: mpsc::Receiver<()>,
 }
 
-fn start_log(config: &Config) -> Result<LogThread, String> {
+/// Writes what is said from now on to standard error.
+pub(crate) fn start_log(format: Format, level: Level) -> Result<LogThread, String> {
     let now = || RealClock.unix();
-    let (log, drain) =
-        postroad_telemetry::log(wiring::log_format(config), wiring::log_level(config), now);
+    let (log, drain) = postroad_telemetry::log(format, level, now);
     let closer = log.install().map_err(|error| error.to_string())?;
     let (writes, written) = mpsc::channel();
     let write = move || {
@@ -74,7 +75,7 @@ fn start_log(config: &Config) -> Result<LogThread, String> {
 impl LogThread {
     /// Writes what is left; whether it could be written in time. A pipe that nobody reads takes
     /// nothing, and must not keep the process.
-    fn end(self) -> bool {
+    pub(crate) fn end(self) -> bool {
         self.closer.close();
         // A writer that panicked has nothing left to write.
         self.written.recv_timeout(LAST_LINES) != Err(mpsc::RecvTimeoutError::Timeout)

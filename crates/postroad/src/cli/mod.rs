@@ -1,0 +1,151 @@
+//! What can be asked of the binary.
+//!
+//! * `queue`: the queue, and which messages of it are meant (`filters`);
+//! * `running`: the server that runs;
+//! * `door`: how a command reaches the queue: through the server, or the spool itself (`spool`);
+//! * `table`, `message`: one line a message, and one message with all there is to say;
+//! * `say`: text for people; `pages`: completions and manual pages.
+
+// This is the one place that talks to people on the terminal.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod door;
+mod filters;
+mod message;
+mod pages;
+mod queue;
+mod running;
+mod say;
+mod spool;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::{configuration, serve};
+use running::Running;
+
+/// An SMTP server: receives mail, keeps it safe, and gets it to where it belongs.
+#[derive(Debug, Parser)]
+#[command(name = "postroad", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive and deliver mail until told to stop (SIGTERM, or Ctrl-C)
+    Serve {
+        /// The configuration file; without one, mail for this machine on 127.0.0.1:2525, kept in
+        /// ./postroad-data
+        #[arg(long, short, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Say all that is wrong with a configuration file, and start nothing
+    Check {
+        /// The configuration file
+        #[arg(long, short, value_name = "FILE", default_value = "postroad.toml")]
+        config: PathBuf,
+    },
+    /// About the configuration
+    Config {
+        #[command(subcommand)]
+        what: AboutConfig,
+    },
+    Queue(Box<queue::Queue>),
+    #[command(flatten)]
+    Running(Running),
+    /// Print what makes a shell complete this command: for bash, into
+    /// /etc/bash_completion.d/postroad
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write the pages of all commands into a folder
+    Man {
+        /// The folder, such as /usr/local/share/man/man1
+        folder: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AboutConfig {
+    /// Print every setting with its type, default and documentation, as Markdown
+    Reference,
+}
+
+/// How a command ended that did what it could.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// All of it is done: exit status 0.
+    Done,
+    /// Nothing matched, some of it could not be done, or the answer is no: 1.
+    NotAll,
+}
+
+/// Why a command did nothing, or no more.
+#[derive(Debug)]
+enum Failure {
+    /// It can't be: 1.
+    Cannot(String),
+    /// It makes no sense as it was written: 2, as clap does.
+    Usage(String),
+    /// Who read its output has gone, which is no failure: 0.
+    NobodyReads,
+}
+
+/// Does what the command line asks.
+pub(crate) fn run() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Serve { config } => return serve(config),
+        Command::Check { config } => return check(&config),
+        Command::Config {
+            what: AboutConfig::Reference,
+        } => say::print(&postroad_config::reference()).map(|()| Ended::Done),
+        Command::Queue(queue) => queue::run(*queue),
+        Command::Running(what) => running::run(what),
+        Command::Completions { shell } => pages::completions(shell, Cli::command()),
+        Command::Man { folder } => pages::man(folder.as_deref(), Cli::command()),
+    };
+    match ended {
+        Ok(Ended::Done) | Err(Failure::NobodyReads) => ExitCode::SUCCESS,
+        Ok(Ended::NotAll) => ExitCode::FAILURE,
+        Err(Failure::Cannot(words)) => {
+            eprintln!("postroad: {words}");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Usage(words)) => {
+            eprintln!("postroad: {words}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve(config: Option<PathBuf>) -> ExitCode {
+    let ended = configuration::load(config.as_deref())
+        .map_err(|problems| eprint!("{problems}"))
+        .and_then(|loaded| {
+            serve::run(loaded, config.as_deref()).map_err(|error| eprintln!("postroad: {error}"))
+        });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(()) => ExitCode::FAILURE,
+    }
+}
+
+fn check(file: &std::path::Path) -> ExitCode {
+    match configuration::load(Some(file)) {
+        Ok(_) => {
+            println!("{}: nothing wrong", file.display());
+            ExitCode::SUCCESS
+        }
+        Err(problems) => {
+            eprint!("{problems}");
+            ExitCode::FAILURE
+        }
+    }
+}
