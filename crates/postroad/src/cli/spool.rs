@@ -62,7 +62,7 @@ impl OwnSpool {
         eprintln!("no server runs; this is the queue in {}", folder.display());
         Ok(OwnSpool {
             spool: opened.spool,
-            destinations: Destinations(Arc::new(loaded.directory.clone())),
+            destinations: Destinations(Arc::clone(&loaded.directory)),
             threads,
             log,
         })
