@@ -22,6 +22,8 @@ pub(crate) struct Liar {
 pub(crate) struct Heard {
     /// How many connections there were.
     pub(crate) connections: usize,
+    /// Where they came from.
+    pub(crate) from: Vec<SocketAddr>,
     /// Whole messages, unstuffed.
     pub(crate) messages: Vec<Vec<u8>>,
     /// All commands.
@@ -65,8 +67,12 @@ impl Liar {
 
 async fn serve(listener: TcpListener, scripts: Vec<String>, heard: Arc<Mutex<Heard>>) {
     for script in scripts {
-        let (stream, _) = listener.accept().await.unwrap();
-        heard.lock().unwrap().connections += 1;
+        let (stream, from) = listener.accept().await.unwrap();
+        {
+            let mut heard = heard.lock().unwrap();
+            heard.connections += 1;
+            heard.from.push(from);
+        }
         let heard = Arc::clone(&heard);
         tokio::spawn(async move {
             let played = play(stream, &script, &heard).await;

@@ -283,3 +283,15 @@ fn the_report_names_the_peer_and_its_reply() {
         liar.heard().await;
     });
 }
+
+#[test]
+fn a_connection_comes_from_the_address_that_is_set() {
+    run(async {
+        let liar = Liar::start([&format!("{OPEN}{ENVELOPE}DATA\nS: 250 taken")]).await;
+        let mut settings = impatient();
+        settings.source.v4 = Some([127, 0, 0, 3].into());
+        let carried = carry_to(&client(settings), &liar.smtp(), 1).await;
+        assert_eq!(outcomes(&carried), ["Relayed - 250"]);
+        assert_eq!(liar.heard().await.from[0].ip().to_string(), "127.0.0.3");
+    });
+}
