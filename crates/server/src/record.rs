@@ -8,7 +8,7 @@ use postroad_queue::Envelope;
 use postroad_reply::{Command, Enhanced, QueueId, Receipt, Severity, Situation, TransactionId};
 use postroad_session::server::{Closed, Fault, SessionId};
 use postroad_store::Trouble;
-use postroad_telemetry::Event;
+use postroad_telemetry::{Event, count_reply};
 use postroad_wire::address::{ForwardPath, ReversePath};
 
 /// One session's part of the log.
@@ -131,6 +131,7 @@ impl Record {
 
     /// The client gets a reply.
     pub(crate) fn replied(&mut self, situation: &'static Situation, enhanced: Option<Enhanced>) {
+        count_reply(situation);
         let of_message = matches!(situation.command, Command::EndOfData | Command::Bdat);
         if !of_message || situation.closes {
             self.abandoned();

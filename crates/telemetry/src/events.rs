@@ -1,6 +1,7 @@
 //! The catalogue of events: each stands here once, with its name, level, fields and meaning.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use postroad_clock::UnixMs;

@@ -169,18 +169,36 @@ macro_rules! events {
         }
 
         impl Event<'_> {
-            /// Says it, to whoever listens by `tracing`. It never waits.
+            /// Says it, to whoever listens by `tracing`, and counts it. It never waits.
             pub fn emit(self) {
+                crate::metrics::count(&self);
                 match self {
-                    $( Event::$event { $($field),* } => tracing::event!(
-                        target: crate::table::TARGET,
-                        tracing::Level::$level,
-                        event = $name,
-                        $($field = $field.recorded(),)*
-                    ), )+
+                    $( Event::$event { $($field),* } => {
+                        crate::metrics::add(&COUNTS[Place::$event as usize], 1);
+                        tracing::event!(
+                            target: crate::table::TARGET,
+                            tracing::Level::$level,
+                            event = $name,
+                            $($field = $field.recorded(),)*
+                        );
+                    } )+
                 }
             }
+
+            /// The name of each, and how often it was said.
+            pub(crate) fn counts() -> impl Iterator<Item = (&'static str, u64)> {
+                let names = [$($name),+];
+                let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+                names.into_iter().zip(COUNTS.iter().map(read))
+            }
         }
+
+        /// Where each stands among [`COUNTS`].
+        enum Place { $($event),+ }
+
+        /// How often each was said.
+        static COUNTS: [AtomicU64; [$($name),+].len()] =
+            [const { AtomicU64::new(0) }; [$($name),+].len()];
 
         impl<'a> Event<'a> {
             /// The catalogue, for the reference.
