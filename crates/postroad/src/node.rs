@@ -34,7 +34,8 @@ pub(crate) struct Node {
     pub(crate) services: Arc<Services<Spool<RealDisk>>>,
     /// How long deliveries wait for what.
     pub(crate) patience: Arc<ArcSwap<Patience>>,
-    deliveries: InFlight,
+    /// How many messages are being delivered.
+    pub(crate) deliveries: InFlight,
     runner: Task<()>,
     stop_runner: oneshot::Sender<()>,
     reports: Task<()>,
@@ -107,7 +108,7 @@ impl Node {
     }
 
     /// Ends in order, and waits for each part `at_most`: sessions, deliveries, then the spool, which writes its checkpoint.
-    pub(crate) async fn end(self, server: Server, at_most: Duration) {
+    pub(crate) async fn end(self, server: &Server, at_most: Duration) {
         let began = RealClock.mono();
         let deliveries = self.deliveries.clone();
         let waiting = |remaining: postroad_server::Remaining| {

@@ -10,6 +10,7 @@ use postroad_config::Config;
 use postroad_control::api::{Health, Reloaded, Site};
 use postroad_control::socket::Socket;
 use postroad_control::{Control, Server, Sites};
+use postroad_delivery::InFlight;
 use postroad_directory::{Directory, NextHop};
 use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::real::RealDisk;
@@ -19,6 +20,7 @@ use postroad_reply::QueueId;
 use postroad_server::Services;
 use postroad_spool::Spool;
 use postroad_store::{Pressure, QueueStore};
+use postroad_telemetry::Gauges;
 use postroad_wire::address::Mailbox;
 use tokio::sync::oneshot;
 
@@ -39,20 +41,13 @@ impl ControlSocket {
     /// Begins to answer where the configuration wants it; nowhere if it wants none.
     pub(crate) fn start(
         config: &Config,
-        services: &Arc<Services<Spool<RealDisk>>>,
-        reloader: &Arc<Reloader>,
-        started: Mono,
+        running: Running,
     ) -> Result<Option<ControlSocket>, String> {
         let Some(path) = wiring::control_socket(config) else {
             return Ok(None);
         };
         let socket = Socket::bind(&path).map_err(|error| cannot_bind(&path, &error))?;
-        let running = Arc::new(Running {
-            services: Arc::clone(services),
-            reloader: Arc::clone(reloader),
-            started,
-            ending: AtomicBool::new(false),
-        });
+        let running = Arc::new(running);
         let (stop, stopped) = oneshot::channel::<()>();
         let routes = Control::new(Arc::clone(&running)).router();
         let serve = socket.serve(routes, async {
@@ -115,12 +110,19 @@ impl Sites for Destinations {
 }
 
 /// The running server, as the control socket needs it.
-struct Running {
-    services: Arc<Services<Spool<RealDisk>>>,
-    reloader: Arc<Reloader>,
-    started: Mono,
+pub(crate) struct Running {
+    /// What its sessions work with.
+    pub(crate) services: Arc<Services<Spool<RealDisk>>>,
+    /// Its connections.
+    pub(crate) server: Arc<postroad_server::Server>,
+    /// What is being delivered.
+    pub(crate) deliveries: InFlight,
+    /// What reads the configuration again.
+    pub(crate) reloader: Arc<Reloader>,
+    /// When it began.
+    pub(crate) started: Mono,
     /// It was told to stop.
-    ending: AtomicBool,
+    pub(crate) ending: AtomicBool,
 }
 
 impl Sites for Running {
@@ -168,22 +170,19 @@ impl Server for Running {
     }
 
     fn metrics(&self) -> String {
-        let queued = self.services.store.len();
-        let uptime = RealClock.mono().since(self.started).as_secs();
-        let version = env!("CARGO_PKG_VERSION");
-        format!(
-            "# TYPE postroad_build info\n\
-             # HELP postroad_build The version that runs.\n\
-             postroad_build_info{{version=\"{version}\"}} 1\n\
-             # TYPE postroad_queue_messages gauge\n\
-             # HELP postroad_queue_messages Messages in the queue.\n\
-             postroad_queue_messages {queued}\n\
-             # TYPE postroad_uptime_seconds gauge\n\
-             # UNIT postroad_uptime_seconds seconds\n\
-             # HELP postroad_uptime_seconds How long it has been running.\n\
-             postroad_uptime_seconds {uptime}\n\
-             # EOF\n"
-        )
+        let services = &self.services;
+        let open = self.server.remaining();
+        postroad_telemetry::metrics(&Gauges {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime: RealClock.mono().since(self.started),
+            accepting: services.store.pressure() == Pressure::None,
+            queued: services.store.len() as u64,
+            connections: open.connections as u64,
+            receiving: open.receiving as u64,
+            delivering: self.deliveries.count() as u64,
+            body_memory: services.body_budget.taken() as u64,
+            envelope_memory: services.envelope_budget.taken() as u64,
+        })
     }
 
     async fn reload(&self) -> Result<Reloaded, String> {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::process;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use postroad_telemetry::{Event, Format, Level};
 
 use crate::configuration::Loaded;
 use crate::node::Node;
-use crate::operator::ControlSocket;
+use crate::operator::{ControlSocket, Running};
 use crate::privileges::Plan;
 use crate::reload::Reloader;
 use crate::{banner, descriptors, wiring};
@@ -103,8 +104,17 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
         Arc::clone(&node.services),
         Arc::clone(&node.patience),
     ));
-    let control = ControlSocket::start(config, &node.services, &reloader, started)?;
-    let server = Server::start(listeners, Arc::clone(&node.services));
+    let server = Arc::new(Server::default());
+    let running = Running {
+        services: Arc::clone(&node.services),
+        server: Arc::clone(&server),
+        deliveries: node.deliveries.clone(),
+        reloader: Arc::clone(&reloader),
+        started,
+        ending: AtomicBool::new(false),
+    };
+    let control = ControlSocket::start(config, running)?;
+    server.accept(listeners, &node.services);
     for address in &addresses {
         Event::ServerListening { address: *address }.emit();
     }
@@ -127,7 +137,7 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
     if let Some(control) = &control {
         control.ending();
     }
-    node.end(server, reloader.drain().await).await;
+    node.end(&server, reloader.drain().await).await;
     if let Some(control) = control {
         control.end().await;
     }

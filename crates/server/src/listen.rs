@@ -49,25 +49,30 @@ pub struct Remaining {
     pub receiving: usize,
 }
 
-impl Server {
-    /// Begins to accept connections on these listeners. Needs a runtime.
-    pub fn start<S: QueueStore>(listeners: Vec<Listener>, services: Arc<Services<S>>) -> Server {
+impl Default for Server {
+    /// One without connections, and without listeners yet.
+    fn default() -> Server {
         let (running, _) = watch::channel(Running::Serving);
-        let server = Server {
+        Server {
             running,
             admission: Admission::default(),
             receiving: Default::default(),
-        };
+        }
+    }
+}
+
+impl Server {
+    /// Begins to accept connections on these listeners. Needs a runtime.
+    pub fn accept<S: QueueStore>(&self, listeners: Vec<Listener>, services: &Arc<Services<S>>) {
         for listener in listeners {
             let accepting = Accepting {
-                services: Arc::clone(&services),
-                running: server.running.subscribe(),
-                admission: server.admission.clone(),
-                receiving: server.receiving.clone(),
+                services: Arc::clone(services),
+                running: self.running.subscribe(),
+                admission: self.admission.clone(),
+                receiving: self.receiving.clone(),
             };
             tasks::spawn(accepting.run(listener));
         }
-        server
     }
 
     /// What is open now.

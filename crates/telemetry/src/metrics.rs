@@ -34,8 +34,6 @@ pub struct Gauges {
     pub receiving: u64,
     /// Messages being delivered.
     pub delivering: u64,
-    /// Mailboxes that exist.
-    pub mailboxes: u64,
     /// Octets of message data in memory.
     pub body_memory: u64,
     /// Octets of the envelopes of open transactions in memory.
@@ -121,7 +119,9 @@ fn read(counter: &AtomicU64) -> u64 {
 /// How often an event was emitted.
 fn emitted(name: &str) -> u64 {
     let mut counts = Event::counts();
-    counts.find(|(event, _)| *event == name).map_or(0, |it| it.1)
+    counts
+        .find(|(event, _)| *event == name)
+        .map_or(0, |it| it.1)
 }
 
 /// All that is counted, in the order of the page.
@@ -185,7 +185,6 @@ fn states(gauges: &Gauges) -> Vec<Family> {
             "Messages that are being delivered.",
             gauges.delivering,
         ),
-        gauge("postroad_mailboxes", "Mailboxes here.", gauges.mailboxes),
         with_unit(
             gauge(
                 "postroad_body_memory_bytes",
@@ -220,9 +219,8 @@ fn counters() -> Vec<Family> {
         ("deferred", "delivery.deferred"),
         ("failed", "delivery.failed"),
     ];
-    let outcomes = outcomes.map(|(outcome, event)| {
-        Sample::labelled("outcome", outcome, &emitted(event).to_string())
-    });
+    let outcomes = outcomes
+        .map(|(outcome, event)| Sample::labelled("outcome", outcome, &emitted(event).to_string()));
     let replies = REPLIES.iter().map(|(situation, count)| Sample {
         labels: vec![
             ("command", situation.command.name().into()),

@@ -63,16 +63,28 @@ fn events_count_without_a_log_and_with_what_they_say() {
         ("postroad_messages_accepted_total".to_owned(), 3.0),
         ("postroad_messages_accepted_bytes_total".into(), 3000.0),
         ("postroad_recipients_accepted_total".into(), 6.0),
-        (r#"postroad_events_total{event="message.accepted"}"#.into(), 3.0),
-        (r#"postroad_deliveries_total{outcome="delivered"}"#.into(), 3.0),
-        (r#"postroad_deliveries_total{outcome="deferred"}"#.into(), 1.0),
+        (
+            r#"postroad_events_total{event="message.accepted"}"#.into(),
+            3.0,
+        ),
+        (
+            r#"postroad_deliveries_total{outcome="delivered"}"#.into(),
+            3.0,
+        ),
+        (
+            r#"postroad_deliveries_total{outcome="deferred"}"#.into(),
+            1.0,
+        ),
         (format!(r#"{delays}_bucket{{le="0.1"}}"#), 1.0),
         (format!(r#"{delays}_bucket{{le="1.0"}}"#), 2.0),
         (format!(r#"{delays}_bucket{{le="432000.0"}}"#), 2.0),
         (format!(r#"{delays}_bucket{{le="+Inf"}}"#), 3.0),
         (format!("{delays}_count"), 3.0),
     ] {
-        assert!((more(&sample) - expected).abs() < 0.001, "{sample}: {after}");
+        assert!(
+            (more(&sample) - expected).abs() < 0.001,
+            "{sample}: {after}"
+        );
     }
     let sum = more(&format!("{delays}_sum"));
     assert!((sum - 1_000_000.2).abs() < 0.001, "{sum}");
@@ -106,8 +118,14 @@ fn gauges_are_as_they_are_told() {
         ..Gauges::default()
     };
     let text = metrics(&gauges);
-    assert!(text.contains("\npostroad_info{version=\"1.2.3\"} 1\n"), "{text}");
-    assert!(text.contains("\n# TYPE postroad_queue_messages gauge\n"), "{text}");
+    assert!(
+        text.contains("\npostroad_info{version=\"1.2.3\"} 1\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n# TYPE postroad_queue_messages gauge\n"),
+        "{text}"
+    );
     assert!(text.contains("\npostroad_queue_messages 12\n"), "{text}");
     assert!(text.contains("\npostroad_accepting 1\n"), "{text}");
     assert!(text.ends_with("\n# EOF\n"), "{text}");

@@ -11,6 +11,7 @@ pub mod asked;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -104,6 +105,17 @@ impl Server {
         self.lines
             .wait_for(test, PATIENCE)
             .unwrap_or_else(|| panic!("no such line in:\n{}", self.lines().join("\n")))
+    }
+
+    /// Asks at the control socket; the answer with its header.
+    pub fn control(&self, method: &str, path: &str) -> String {
+        let mut socket = UnixStream::connect(self.data.join("control.sock")).expect("connect");
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).expect("ask");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("an answer");
+        answer
     }
 
     /// Waits until a line after the first `before` satisfies the test, and gives it.

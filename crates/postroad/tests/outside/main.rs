@@ -14,6 +14,7 @@ mod full_disk;
 mod harness;
 mod limits;
 mod mailboxes;
+mod metrics;
 mod reloading;
 mod starting;
 mod stopping;

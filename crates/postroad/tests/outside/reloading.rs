@@ -1,7 +1,5 @@
 //! SIGHUP: what a changed file changes, and when it is refused.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
@@ -129,14 +127,9 @@ fn the_control_socket_reloads_too_and_answers_what_came_of_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start(folder.path(), BEFORE);
     let file = folder.path().join("postroad.toml");
-    let mut write = |settings: &str| {
+    let write = |settings: &str| {
         std::fs::write(&file, configuration(&server.data, settings)).expect("write it");
-        let mut socket = UnixStream::connect(server.data.join("control.sock")).expect("connect");
-        let request = "POST /v1/reload HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-        socket.write_all(request.as_bytes()).expect("ask");
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).expect("an answer");
-        answer
+        server.control("POST", "/v1/reload")
     };
     let answer = write(&BEFORE.replace("hops = 50", "hops = 60"));
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");

@@ -154,8 +154,10 @@ impl<S: QueueStore + Clone> Plan<S> {
         let listener = Listener::bind((Ipv4Addr::UNSPECIFIED, 0).into(), 1024).unwrap();
         let port = listener.local_address().unwrap().port();
         let services = Arc::new(services);
+        let server = Server::default();
+        server.accept(vec![listener], &services);
         Stand {
-            server: Server::start(vec![listener], Arc::clone(&services)),
+            server,
             services,
             address: (Ipv4Addr::LOCALHOST, port).into(),
             store,
