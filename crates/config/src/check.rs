@@ -36,6 +36,11 @@ pub(crate) fn all(config: &Config, reader: &mut Reader) {
         ("delivery.retry_first", delivery.retry_first),
         ("delivery.retry_longest", delivery.retry_longest),
     );
+    at_most(
+        reader,
+        ("delivery.retry_longest", delivery.retry_longest),
+        ("delivery.give_up_after", delivery.give_up_after),
+    );
     let body = ("spool.body_file_threshold", spool.body_file_threshold);
     // What is in the log with its envelope must leave room for other messages in the segment.
     let segment = ("spool.segment_size", spool.segment_size);

@@ -201,8 +201,7 @@ settings! {
         checkpoint_size: Size = is(Size::mib(256)), within(Size::mib(1), Size::gib(16)), Restart;
     }
 
-    /// When a delivery that failed for now is tried again. None is given up yet: that owes the
-    /// sender a notice, and there are none yet.
+    /// How mail is delivered, and when a delivery that failed for now is tried again.
     table delivery: Delivery {
         /// The wait before the second attempt.
         retry_first: Duration = is(MINUTE), within(Duration::from_secs(1), DAY), Live;
@@ -210,8 +209,37 @@ settings! {
         retry_growth: u32 = is(2u32), within(1, 10), Live;
         /// The wait that none exceeds.
         retry_longest: Duration = is(4 * HOUR), within(Duration::from_secs(1), 7 * DAY), Live;
-        /// Deliveries under way at once.
+        /// A recipient that could not be delivered for so long since the message came in is given
+        /// up, and the sender is told (RFC 5321 4.5.4.1 wants 4 or 5 days at least).
+        give_up_after: Duration = is(5 * DAY), within(Duration::from_secs(1), 30 * DAY), Live;
+        /// After so long the sender is told once that a recipient's mail is late; `"0s"` is never.
+        delay_notice_after: Duration = is(4 * HOUR), within(Duration::ZERO, 30 * DAY), Live;
+        /// A message up to this size goes back whole in a notice of failure, unless its sender
+        /// didn't want that (RFC 3461 4.3); of a longer one its header section does.
+        notice_returns: Size = is(Size::kib(100)), within(Size::kib(1), Size::mib(50)), Restart;
+        /// Deliveries into mailboxes of this server under way at once.
         concurrency: u32 = is(16u32), within(1, 10_000), Restart;
+        /// Connections to other servers in use at once.
+        connections: u32 = is(500u32), within(1, 100_000), Restart;
+        /// Connections to one next hop in use at once, at its best: it begins with five, and one
+        /// that is in trouble gets fewer.
+        connections_per_site: u32 = is(20u32), within(1, 10_000), Restart;
+        /// Recipients of a message that are said to a next hop in one transaction.
+        recipients_per_transaction: u32 = is(100u32), within(1, 10_000), Restart;
+        /// Messages that are held in memory to be delivered. The others wait in the spool.
+        active_messages: u32 = is(10_000u32), within(1, 1_000_000), Restart;
+        /// How long another server is waited for to accept a connection.
+        connect_timeout: Duration =
+            is(Duration::from_secs(30)), within(Duration::from_millis(100), HOUR), Restart;
+        /// How long another server is waited for to reply to a command, and to take message data
+        /// (RFC 5321 4.5.3.2.1 to 4.5.3.2.5).
+        reply_timeout: Duration = is(5 * MINUTE), within(Duration::from_millis(100), HOUR), Restart;
+        /// How long another server is waited for to reply to the end of the message. Who gives up
+        /// too soon sends the message twice (RFC 5321 4.5.3.2.6).
+        final_reply_timeout: Duration =
+            is(10 * MINUTE), within(Duration::from_millis(100), HOUR), Restart;
+        /// How long an unused connection to another server is kept; `"0s"` keeps none.
+        connection_idle: Duration = is(Duration::from_secs(10)), within(Duration::ZERO, HOUR), Restart;
     }
 
     /// What is written to standard error. `docs/events.md` has every event.

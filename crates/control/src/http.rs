@@ -30,7 +30,7 @@ pub trait Server: Sites {
     fn now(&self) -> UnixMs;
 
     /// What it knows of each destination.
-    fn sites(&self) -> Vec<Site>;
+    fn sites(&self) -> impl Future<Output = Vec<Site>> + Send;
 
     /// Whether it is well.
     fn health(&self) -> Health;
@@ -171,7 +171,7 @@ async fn act<S: Server>(
 /// Each destination.
 #[utoipa::path(get, path = "/v1/sites", responses((status = 200, body = Vec<Site>)))]
 async fn sites<S: Server>(State(Control(server)): State<Control<S>>) -> Json<Vec<Site>> {
-    Json(server.sites())
+    Json(server.sites().await)
 }
 
 /// Whether the server is well.

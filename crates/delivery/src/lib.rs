@@ -1,13 +1,28 @@
 //! Carries one dispatch to its outcome.
+//!
+//! * [`runner`]: the loop that does what the scheduler says;
+//! * `active`: the messages that are being delivered; [`deliverer`]: what is done with one;
+//! * [`next_hop`]: where mail goes; [`parcel`]: what a transport is given and says;
+//! * the transports: [`into_maildirs`], with [`maildir`], and [`peer`];
+//! * [`outcome`]: when to try again, when to give up; [`notice`]: what the sender is told.
 
-pub mod attempt;
+mod active;
+mod content;
+pub mod deliverer;
+pub mod into_maildirs;
 pub mod mailbox_name;
 pub mod maildir;
 pub mod next_hop;
+pub mod notice;
+pub mod outcome;
+pub mod parcel;
 pub mod peer;
 pub mod runner;
 
-pub use attempt::{Deliverer, Patience};
+pub use deliverer::Deliverer;
 pub use maildir::Maildirs;
 pub use next_hop::{NextHop, NextHops};
-pub use runner::{InFlight, Pace, Runner};
+pub use notice::Notices;
+pub use outcome::Patience;
+pub use parcel::{Carried, Parcel, Verdict};
+pub use runner::{Handle, InFlight, Pace, Runner};

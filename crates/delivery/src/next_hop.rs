@@ -1,14 +1,20 @@
-//! Where the mail of a recipient goes by the present configuration.
+//! Where the mail of a route goes by the present configuration.
+
+use std::sync::Arc;
 
 use postroad_clock::Mono;
-use postroad_queue::RouteKey;
+use postroad_queue::scheduler::SiteKey;
+use postroad_queue::{Recipient, RouteKey};
 use postroad_wire::address::Mailbox;
+use postroad_wire::peer::Peer;
 
-/// Where a recipient's mail goes next.
+/// Where mail goes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextHop {
-    /// Into the Maildir of this mailbox, here.
-    Maildir(Mailbox),
+    /// Into the recipients' Maildirs, here.
+    Maildirs,
+    /// To this server.
+    Peer(Peer),
     /// Nowhere, as things are configured now. It may be otherwise at the next attempt.
     Nowhere {
         /// Why, in words for the log and for whoever looks into the queue.
@@ -16,17 +22,66 @@ pub enum NextHop {
     },
 }
 
-/// Knows the next hops. It is asked at each attempt, so that a change of configuration frees what
-/// was stuck.
-pub trait NextHops: Send + Sync + 'static {
-    /// Where mail for `target`, a final target resolved when the message was accepted, goes;
-    /// `redirect` is the route by which an operator sends it instead.
-    fn next_hop(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> NextHop;
+/// The name of the site of all Maildirs.
+const MAILDIRS: &str = "mailbox";
 
-    /// A mailbox of [`NextHop::Maildir`] has taken a message.
+impl NextHop {
+    /// The site of this next hop; none of nowhere.
+    pub fn site(&self) -> Option<SiteKey> {
+        match self {
+            NextHop::Maildirs => Some(SiteKey(Arc::from(MAILDIRS))),
+            NextHop::Peer(peer) => Some(SiteKey(peer.to_string().into())),
+            NextHop::Nowhere { .. } => None,
+        }
+    }
+
+    /// The next hop of a site that [`site`](NextHop::site) named.
+    pub fn of_site(site: &SiteKey) -> NextHop {
+        match site.0.parse() {
+            _ if &*site.0 == MAILDIRS => NextHop::Maildirs,
+            Ok(peer) => NextHop::Peer(peer),
+            Err(why) => NextHop::Nowhere {
+                why: format!("{site}: {why}"),
+            },
+        }
+    }
+}
+
+/// Knows the next hops, and is told which mailboxes take mail.
+pub trait NextHops: Send + Sync + 'static {
+    /// Where mail by `route` goes: a recipient's domain, or the next hop by which an operator sends
+    /// a message instead. It is asked again and again, so that a change of configuration frees what
+    /// was stuck.
+    fn next_hop(&self, route: &RouteKey) -> NextHop;
+
+    /// Where a notice to the sender of a message goes: what its reverse-path leads to.
+    fn notice_to(&self, reverse_path: &Mailbox) -> Vec<Recipient>;
+
+    /// A mailbox of ours took a message.
     fn delivered(&self, mailbox: &Mailbox);
 
-    /// A mailbox of [`NextHop::Maildir`] could not be written, by a fault that is neither the
-    /// store's nor the message's: whoever sends it the next message can be told.
+    /// A mailbox of ours took no message, for a reason of its own.
     fn failed(&self, mailbox: &Mailbox, now: Mono);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_names_its_next_hop() {
+        let peer = |text: &str| NextHop::Peer(text.parse().expect("the test wrote a peer"));
+        let hops = [
+            NextHop::Maildirs,
+            peer("smtp://mx.example.net"),
+            peer("smtp://[::1]:2525"),
+            peer("lmtp:/run/dovecot/lmtp"),
+        ];
+        for hop in hops {
+            let site = hop.site().expect("it is somewhere");
+            assert_eq!(NextHop::of_site(&site), hop, "{site}");
+        }
+        let why = String::new();
+        assert_eq!(NextHop::Nowhere { why }.site(), None);
+    }
 }

@@ -14,7 +14,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use postroad_clock::{Mono, UnixMs};
-use postroad_delivery::{Deliverer, Maildirs, NextHop, NextHops, Pace, Patience, Runner};
+use postroad_delivery::notice::About;
+use postroad_delivery::peer::{Peers, Settings};
+use postroad_delivery::{
+    Deliverer, Maildirs, NextHop, NextHops, Notices, Pace, Parcel, Patience, Runner,
+};
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock, SimClock};
 use postroad_host::disk::real::RealDisk;
@@ -22,11 +26,11 @@ use postroad_host::disk::sim::SimDisk;
 use postroad_host::disk::{Disk, DiskFile, Open};
 use postroad_host::tasks;
 use postroad_message::{Edit, Facts};
-use postroad_queue::{ClientTrace, Envelope, Life, Recipient, RouteKey};
+use postroad_queue::{ClientTrace, Envelope, Life, Recipient, RecipientIx, RouteKey};
 use postroad_store::memory::MemoryStore;
-use postroad_store::{Claim, Leased, Pressure, QueueStore, Staged};
+use postroad_store::{Claim, Leased, Pressure, QueueStore, Staged, Trouble};
 use postroad_telemetry::{Format, Level, log};
-use postroad_wire::address::{Limits, Mailbox, ReversePath};
+use postroad_wire::address::{HeloName, Limits, Mailbox, ReversePath};
 use postroad_wire::parameter::BodyType;
 
 const START: UnixMs = UnixMs(1_790_000_000_000);
@@ -45,15 +49,17 @@ struct Domains {
 }
 
 impl NextHops for Domains {
-    fn next_hop(&self, target: &Mailbox, _: Option<&RouteKey>) -> NextHop {
-        let known =
-            target.host == mailbox("x@example.org").host || self.knows_all.load(Ordering::SeqCst);
-        match known {
-            true => NextHop::Maildir(target.clone()),
+    fn next_hop(&self, route: &RouteKey) -> NextHop {
+        match &*route.0 == "example.org" || self.knows_all.load(Ordering::SeqCst) {
+            true => NextHop::Maildirs,
             false => NextHop::Nowhere {
                 why: "no such domain here".to_owned(),
             },
         }
+    }
+
+    fn notice_to(&self, reverse_path: &Mailbox) -> Vec<Recipient> {
+        vec![recipient(reverse_path.clone())]
     }
 
     fn delivered(&self, mailbox: &Mailbox) {
@@ -105,21 +111,22 @@ fn envelope(recipients: &[&str], received_at: UnixMs, size: usize) -> Envelope {
         client: ClientTrace::default(),
         priority: 0,
         sender_key: String::new(),
-        recipients: recipients
-            .iter()
-            .map(|to| Recipient {
-                target: mailbox(to),
-                origin: mailbox(to),
-                original: None,
-                notify: None,
-            })
-            .collect(),
+        recipients: recipients.iter().map(|to| recipient(mailbox(to))).collect(),
         trace: Bytes::from_static(b"Received: a trace\r\n"),
         edits: Vec::new(),
         facts: Facts {
             size: size as u64,
             ..Facts::default()
         },
+    }
+}
+
+fn recipient(target: Mailbox) -> Recipient {
+    Recipient {
+        origin: target.clone(),
+        target,
+        original: None,
+        notify: None,
     }
 }
 
@@ -158,7 +165,7 @@ struct Node<D: Disk, C> {
     disk: D,
 }
 
-impl<D: Disk, C: Clock> Node<D, C> {
+impl<D: Disk, C: Clock + Clone> Node<D, C> {
     fn new(disk: D, root: &Path, store: MemoryStore, clock: C) -> io::Result<Node<D, C>> {
         let store = Arc::new(store);
         let domains = Domains::default();
@@ -166,16 +173,65 @@ impl<D: Disk, C: Clock> Node<D, C> {
             deliverer: Deliverer {
                 store: store.clone(),
                 maildirs: Maildirs::open(disk.clone(), root)?,
+                peers: Peers::new(Settings::new(name()), clock.clone()),
                 next_hops: domains.clone(),
                 clock,
                 chance: Chance::from_seed(1),
                 patience: Arc::new(ArcSwap::from_pointee(Patience::default())),
+                notices: Notices {
+                    host_name: "mail.example.org".to_owned(),
+                    return_at_most: 1000,
+                },
             },
             store,
             domains,
             root: root.to_owned(),
             disk,
         })
+    }
+
+    /// Delivers to each recipient that is due, one after the other, and settles.
+    async fn attempt(&self, leased: Leased) -> Result<(), Trouble> {
+        let id = leased.lease.id;
+        let (envelope, mut lives) = (&leased.envelope, leased.lives.clone());
+        let due = self.deliverer.clock.unix();
+        let mut outcomes = Vec::new();
+        for (ix, life) in (0..).map(RecipientIx).zip(&mut lives) {
+            if life.pending_due().is_none_or(|at| at > due) {
+                continue;
+            }
+            let target = &envelope.recipients[ix.0 as usize].target;
+            let hop = self.domains.next_hop(&RouteKey::of(&target.host));
+            let parcel = Parcel {
+                id,
+                token: leased.lease.token,
+                envelope,
+                fresh: leased.fresh.clone(),
+                store: &*self.store,
+                recipients: vec![ix],
+            };
+            let carried = self.deliverer.carry(&hop, &parcel).await;
+            for (ix, verdict) in carried.recipients {
+                let outcome = self
+                    .deliverer
+                    .outcome(id, envelope, (ix, life), verdict, None);
+                life.apply(&outcome, due);
+                outcomes.push((ix, outcome));
+            }
+        }
+        let about = About {
+            id,
+            envelope: envelope.clone(),
+            lives,
+            expanded: leased.expanded,
+            fresh: leased.fresh.clone(),
+        };
+        let settled = self
+            .deliverer
+            .settle(&leased.lease, &outcomes, Some(&about))
+            .await;
+        self.deliverer.hand_back(leased.lease).await;
+        settled.map(drop)
     }
 
     /// What is in a mailbox.
@@ -201,6 +257,10 @@ fn sim(disk: &SimDisk) -> Node<SimDisk, Arc<SimClock>> {
         .expect("nothing fails yet")
 }
 
+fn name() -> HeloName {
+    HeloName::parse("mail.example.org", &Limits::default()).expect("the test wrote a name")
+}
+
 /// Runs a future whose every step is done at once.
 fn now<F: Future>(future: F) -> F::Output {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -216,7 +276,7 @@ fn a_fresh_message_lies_in_its_mailboxes_and_is_gone_from_the_queue() {
     let envelope = envelope(&["Ada@example.org", "b@example.org"], START, OCTETS.len());
     let leased = now(commit(&node.store, envelope, OCTETS));
     assert!(leased.fresh.is_some());
-    let said = log_of(|| now(node.deliverer.attempt(leased)));
+    let said = log_of(|| now(node.attempt(leased)));
     assert_eq!(now(queued(&node.store)), 0);
     for folder in ["example.org/%41da", "example.org/b"] {
         assert_eq!(node.mail(folder), [[HEAD, OCTETS].concat()]);
@@ -240,7 +300,7 @@ fn a_stored_message_is_read_in_pieces_and_is_the_same() {
         let envelope = envelope(&["b@example.org"], START, octets.len());
         let mut leased = commit(&node.store, envelope, &octets).await;
         leased.fresh = None;
-        node.deliverer.attempt(leased).await;
+        assert_eq!(node.attempt(leased).await, Ok(()));
         assert_eq!(queued(&node.store).await, 0);
     });
     let [mail] = &node.mail("example.org/b")[..] else {
@@ -262,7 +322,7 @@ fn edits_are_made_below_the_trace_fields() {
             }];
             let mut leased = commit(&node.store, envelope, OCTETS).await;
             leased.fresh = leased.fresh.filter(|_| fresh);
-            node.deliverer.attempt(leased).await;
+            assert_eq!(node.attempt(leased).await, Ok(()));
         });
         assert_eq!(
             node.mail("example.org/b"),
@@ -279,16 +339,16 @@ fn it_is_told_which_mailbox_fails_and_which_works() {
     let commit = |size| now(commit(&node.store, envelope(&to, START, size), OCTETS));
     node.deliverer.clock.advance(Duration::from_nanos(7));
     disk.set_capacity(0);
-    now(node.deliverer.attempt(commit(OCTETS.len())));
+    assert_eq!(now(node.attempt(commit(OCTETS.len()))), Ok(()));
     // That there is no way to the other is no fault of a mailbox.
     assert_eq!(node.domains.heard(), ["b@example.org failed at 7"]);
     disk.set_capacity(u64::MAX);
     // Nor is it one of the mailbox that the store hasn't got the whole message.
     let mut stored = commit(OCTETS.len() + 1);
     stored.fresh = None;
-    now(node.deliverer.attempt(stored));
+    assert_eq!(now(node.attempt(stored)), Ok(()));
     assert!(node.domains.heard().is_empty());
-    now(node.deliverer.attempt(commit(OCTETS.len())));
+    assert_eq!(now(node.attempt(commit(OCTETS.len()))), Ok(()));
     assert_eq!(node.domains.heard(), ["b@example.org took it"]);
 }
 
@@ -297,7 +357,7 @@ fn a_recipient_without_a_next_hop_waits_alone_until_there_is_one() {
     let node = sim(&SimDisk::new(1));
     let envelope = envelope(&["a@gone.example", "b@example.org"], START, OCTETS.len());
     let leased = now(commit(&node.store, envelope, OCTETS));
-    let said = log_of(|| now(node.deliverer.attempt(leased)));
+    let said = log_of(|| now(node.attempt(leased)));
     assert_eq!(
         said[0],
         "delivery.deferred|a@gone.example|no such domain here"
@@ -326,7 +386,7 @@ fn a_recipient_without_a_next_hop_waits_alone_until_there_is_one() {
     let said = log_of(|| {
         now(async {
             for leased in claim(&node.store, *due).await {
-                node.deliverer.attempt(leased).await;
+                assert_eq!(node.attempt(leased).await, Ok(()));
             }
         });
     });
@@ -340,7 +400,7 @@ fn a_recipient_without_a_next_hop_waits_alone_until_there_is_one() {
 }
 
 #[test]
-fn a_message_is_not_given_up_while_nobody_could_be_told() {
+fn a_message_is_given_up_when_its_time_is_up_and_its_sender_is_told() {
     let node = sim(&SimDisk::new(1));
     now(async {
         let envelope = envelope(&["a@gone.example"], START, OCTETS.len());
@@ -348,10 +408,26 @@ fn a_message_is_not_given_up_while_nobody_could_be_told() {
         node.deliverer
             .clock
             .advance(Duration::from_secs(30 * 24 * 3600));
-        node.deliverer.attempt(leased).await;
-        let page = node.store.page(None, 1).await.expect("it is in memory");
-        let due = page[0].state.lives[0].pending_due().expect("it is owed");
-        assert!(due > node.deliverer.clock.unix());
+        assert_eq!(node.attempt(leased).await, Ok(()));
+        let page = node.store.page(None, 2).await.expect("it is in memory");
+        let [notice] = &page[..] else {
+            panic!("{page:?}");
+        };
+        assert_eq!(notice.envelope.reverse_path, ReversePath::Null);
+        let to = recipient(mailbox("me@example.net"));
+        assert_eq!(notice.envelope.recipients, [to]);
+        let octets = node.store.body(notice.id, 0, 10_000).await;
+        let octets = octets.expect("it is in memory");
+        let text = String::from_utf8_lossy(&octets);
+        for part in [
+            "To: <me@example.net>",
+            "Action: failed",
+            "Status: 4.3.0",
+            "no such domain here; given up after 5 days",
+            "Content-Type: message/rfc822",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     });
 }
 
@@ -361,11 +437,7 @@ fn what_could_not_be_settled_is_found_and_not_delivered_again() {
     let envelope = envelope(&["b@example.org"], START, OCTETS.len());
     let leased = now(commit(&node.store, envelope, OCTETS));
     node.store.set_pressure(Pressure::ReadOnly);
-    let said = log_of(|| now(node.deliverer.attempt(leased)));
-    assert_eq!(
-        said.last().map(String::as_str),
-        Some("delivery.trouble|the spool is read-only")
-    );
+    assert_eq!(now(node.attempt(leased)), Err(Trouble::ReadOnly));
 
     node.store.set_pressure(Pressure::None);
     let later = START + Duration::from_secs(301);
@@ -374,7 +446,7 @@ fn what_could_not_be_settled_is_found_and_not_delivered_again() {
     let said = log_of(|| {
         now(async {
             for leased in claim(&node.store, later).await {
-                node.deliverer.attempt(leased).await;
+                assert_eq!(node.attempt(leased).await, Ok(()));
             }
         });
     });
@@ -393,7 +465,7 @@ fn half_a_message_is_not_delivered() {
             let envelope = envelope(&["b@example.org"], START, OCTETS.len() + 1);
             let mut leased = commit(&node.store, envelope, OCTETS).await;
             leased.fresh = leased.fresh.filter(|_| fresh);
-            node.deliverer.attempt(leased).await;
+            assert_eq!(node.attempt(leased).await, Ok(()));
         });
     }
     assert_eq!(now(queued(&node.store)), 2);
@@ -401,23 +473,22 @@ fn half_a_message_is_not_delivered() {
 }
 
 #[test]
-fn a_lease_is_renewed_at_half_time_and_respected_when_it_is_lost() {
+fn a_lease_that_ran_out_settles_and_one_that_was_lost_does_not() {
     let node = sim(&SimDisk::new(1));
     let message = || envelope(&["b@example.org"], START, OCTETS.len());
     let leased = now(commit(&node.store, message(), OCTETS));
     node.deliverer.clock.advance(Duration::from_secs(301));
-    // Nobody has taken it, so it is taken up again.
-    now(node.deliverer.attempt(leased));
+    // Nobody has taken it, so it still settles.
+    assert_eq!(now(node.attempt(leased)), Ok(()));
     assert_eq!(now(queued(&node.store)), 0);
 
     let first = now(commit(&node.store, message(), OCTETS));
     let others = now(claim(&node.store, node.deliverer.clock.unix()));
     assert_eq!(others.len(), 1);
-    let said = log_of(|| now(node.deliverer.attempt(first)));
-    assert_eq!(said, ["delivery.trouble|the lease has ended"]);
-    assert_eq!(node.mail("example.org/b").len(), 1);
+    assert_eq!(now(node.attempt(first)), Err(Trouble::LeaseLost));
     for leased in others {
-        now(node.deliverer.attempt(leased));
+        // It finds what the other delivered.
+        assert_eq!(now(node.attempt(leased)), Ok(()));
     }
     assert_eq!(now(queued(&node.store)), 0);
     assert_eq!(node.mail("example.org/b").len(), 2);
@@ -436,14 +507,15 @@ fn after_a_power_cut_at_any_step_each_recipient_has_the_message_once() {
                 OCTETS,
             ));
             disk.crash_after(nth);
-            now(node.deliverer.attempt(leased));
+            // What it comes to is lost with the power.
+            let _ = now(node.attempt(leased));
             let store = (*node.store).clone().reopen();
             let clock = Arc::new(SimClock::new(START + Duration::from_secs(3600)));
             let node = Node::new(disk.crash(seed + 99), Path::new("/mail"), store, clock)
                 .expect("nothing fails any more");
             now(async {
                 for leased in claim(&node.store, node.deliverer.clock.unix()).await {
-                    node.deliverer.attempt(leased).await;
+                    assert_eq!(node.attempt(leased).await, Ok(()));
                 }
                 assert_eq!(queued(&node.store).await, 0, "step {nth}, seed {seed}");
             });
@@ -472,9 +544,10 @@ fn the_loop_takes_fresh_mail_claims_what_is_due_and_drains() -> io::Result<()> {
         let (sender, fresh) = tokio::sync::mpsc::channel(4);
         let (drain, draining) = tokio::sync::oneshot::channel::<()>();
         let pace = Pace {
-            most: 3,
+            into_maildirs: 3,
             per_route: 3,
             poll: Duration::from_millis(5),
+            ..Pace::default()
         };
         let runner = Runner::new(node.deliverer, pace);
         let in_flight = runner.in_flight();

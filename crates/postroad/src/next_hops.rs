@@ -5,34 +5,69 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use postroad_clock::Mono;
 use postroad_delivery::{NextHop, NextHops};
-use postroad_directory::{Mailboxes, NextHop as Hop};
-use postroad_queue::RouteKey;
+use postroad_directory::{Mailboxes, NextHop as Hop, Resolution};
+use postroad_queue::{Recipient, RouteKey};
 use postroad_server::Settings;
-use postroad_wire::address::Mailbox;
+use postroad_wire::address::{ForwardPath, Host, Limits, Mailbox};
 
-/// Every local mailbox is a Maildir. Which of them fails is noted where RCPT asks for it.
+/// Local mailboxes are Maildirs, or where a route leads; other servers are where routes lead. Which
+/// mailbox fails is noted where RCPT asks for it.
 #[derive(Debug)]
-pub(crate) struct LocalMaildirs {
+pub(crate) struct Routing {
     pub(crate) settings: Arc<ArcSwap<Settings>>,
     pub(crate) mailboxes: Mailboxes,
 }
 
-impl NextHops for LocalMaildirs {
-    fn next_hop(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> NextHop {
-        if let Some(RouteKey(route)) = redirect {
+impl NextHops for Routing {
+    fn next_hop(&self, route: &RouteKey) -> NextHop {
+        // An operator sends a message to a next hop by naming it.
+        if let Ok(peer) = route.0.parse() {
+            return NextHop::Peer(peer);
+        }
+        let Ok(host) = Host::parse(&route.0, &Limits::NONE) else {
             return NextHop::Nowhere {
-                why: format!("there is no way to {route}: relaying is not there yet"),
+                why: format!("{} is neither a domain nor a next hop", route.0),
             };
-        }
-        match self.settings.load().directory.next_hop(&target.host) {
-            Some(Hop::Mailbox) => NextHop::Maildir(target.clone()),
-            Some(Hop::Peer(peer)) => NextHop::Nowhere {
-                why: format!("there is no way to {peer}: relaying is not there yet"),
-            },
+        };
+        match self.settings.load().directory.next_hop(&host) {
+            Some(Hop::Mailbox) => NextHop::Maildirs,
+            Some(Hop::Peer(peer)) => NextHop::Peer(peer.clone()),
             None => NextHop::Nowhere {
-                why: format!("{} is not a local domain, and has no route", target.host),
+                why: format!("{host} is not a local domain, and no route leads there"),
             },
         }
+    }
+
+    fn notice_to(&self, reverse_path: &Mailbox) -> Vec<Recipient> {
+        let path = ForwardPath::Mailbox(reverse_path.clone());
+        let targets = match self
+            .settings
+            .load()
+            .directory
+            .resolve(&path, &self.mailboxes)
+        {
+            Resolution::Local {
+                targets,
+                reservation,
+                ..
+            } => {
+                // The notice is delivered, so the mailbox will be made.
+                reservation.keep();
+                targets
+            }
+            // Where nothing leads, it fails there, and nobody is told of that.
+            Resolution::NotLocal { .. }
+            | Resolution::Unknown
+            | Resolution::Broken
+            | Resolution::MailboxLimit => vec![reverse_path.clone()],
+        };
+        let recipient = |target| Recipient {
+            target,
+            origin: reverse_path.clone(),
+            original: None,
+            notify: None,
+        };
+        targets.into_iter().map(recipient).collect()
     }
 
     fn delivered(&self, mailbox: &Mailbox) {

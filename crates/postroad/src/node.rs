@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use postroad_config::Config;
-use postroad_delivery::{Deliverer, InFlight, Maildirs, Patience, Runner};
+use postroad_delivery::peer::Peers;
+use postroad_delivery::{Deliverer, Handle, InFlight, Maildirs, Patience, Runner};
 use postroad_directory::{Directory, Mailboxes};
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock};
@@ -21,7 +22,7 @@ use postroad_telemetry::Event;
 use postroad_wire::address::{Host, Limits, LocalPart, Mailbox};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::next_hops::LocalMaildirs;
+use crate::next_hops::Routing;
 use crate::{reports, wiring};
 
 /// How many fresh messages may wait for their first delivery in memory. Beyond it they are as any
@@ -36,6 +37,8 @@ pub(crate) struct Node {
     pub(crate) patience: Arc<ArcSwap<Patience>>,
     /// How many messages are being delivered.
     pub(crate) deliveries: InFlight,
+    /// Talks to the delivery.
+    pub(crate) delivery: Handle,
     runner: Task<()>,
     stop_runner: oneshot::Sender<()>,
     reports: Task<()>,
@@ -59,16 +62,18 @@ impl Node {
         let deliverer = Deliverer {
             store: Arc::clone(&store),
             maildirs,
-            next_hops: LocalMaildirs {
+            peers: Peers::new(wiring::client(config), RealClock),
+            next_hops: Routing {
                 settings: Arc::clone(&settings),
                 mailboxes: mailboxes.clone(),
             },
             clock: RealClock,
             chance: chance()?,
             patience: Arc::clone(&patience),
+            notices: wiring::notices(config),
         };
         let runner = Runner::new(deliverer, wiring::pace(config));
-        let deliveries = runner.in_flight();
+        let (deliveries, delivery) = (runner.in_flight(), runner.handle());
         let (fresh, fresh_leases) = mpsc::channel::<Leased>(FRESH);
         let (stop_runner, stopped) = oneshot::channel();
         let runner = runner.run(fresh_leases, async {
@@ -92,6 +97,7 @@ impl Node {
             services,
             patience,
             deliveries,
+            delivery,
             runner,
             stop_runner,
             reports,

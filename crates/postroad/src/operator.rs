@@ -9,13 +9,14 @@ use postroad_clock::{Mono, UnixMs};
 use postroad_config::Config;
 use postroad_control::api::{Health, Reloaded, Site};
 use postroad_control::socket::Socket;
-use postroad_control::{Control, Server, Sites};
-use postroad_delivery::InFlight;
+use postroad_control::{Control, Server, Sites, view};
+use postroad_delivery::{Handle, InFlight};
 use postroad_directory::{Directory, NextHop};
 use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::real::RealDisk;
 use postroad_host::tasks::{self, Task};
 use postroad_queue::RouteKey;
+use postroad_queue::scheduler::{SiteView, Standing};
 use postroad_reply::QueueId;
 use postroad_server::Services;
 use postroad_spool::Spool;
@@ -117,6 +118,8 @@ pub(crate) struct Running {
     pub(crate) server: Arc<postroad_server::Server>,
     /// What is being delivered.
     pub(crate) deliveries: InFlight,
+    /// Talks to the delivery.
+    pub(crate) delivery: Handle,
     /// What reads the configuration again.
     pub(crate) reloader: Arc<Reloader>,
     /// When it began.
@@ -143,9 +146,9 @@ impl Server for Running {
         RealClock.unix()
     }
 
-    /// The delivery knows no sites yet.
-    fn sites(&self) -> Vec<Site> {
-        Vec::new()
+    async fn sites(&self) -> Vec<Site> {
+        let sites = self.delivery.sites().await;
+        sites.into_iter().map(shown).collect()
     }
 
     fn health(&self) -> Health {
@@ -190,8 +193,25 @@ impl Server for Running {
         Ok(Reloaded { changed })
     }
 
-    /// The delivery claims what is due each second, and keeps nothing that only waits.
-    fn changed(&self, _: QueueId) {}
+    fn changed(&self, id: QueueId) {
+        self.delivery.changed(id);
+    }
+}
+
+/// A destination in the words of the API.
+fn shown(site: SiteView) -> Site {
+    let (now, unix) = (RealClock.mono(), RealClock.unix());
+    Site {
+        site: site.site.to_string(),
+        window: site.window,
+        under_way: site.under_way,
+        waiting: site.waiting_messages as u64,
+        last_error: site.last_trouble.map(|(_, words)| words.to_string()),
+        paused_until: match site.standing {
+            Standing::Closed { until } => Some(view::time(unix + until.since(now))),
+            Standing::Open { .. } | Standing::Probing => None,
+        },
+    }
 }
 
 /// What is wrong with the store, for people.

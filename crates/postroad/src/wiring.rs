@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroad_config::{BareLineEnds, Config, Level, LogFormat, Size};
-use postroad_delivery::{Pace, Patience};
+use postroad_delivery::{Notices, Pace, Patience, peer};
 use postroad_directory::Directory;
 use postroad_policy::ConnectionLimits;
-use postroad_queue::RetryPlan;
+use postroad_queue::{RetryPlan, scheduler};
 use postroad_session::server::{BareLineEndRule, Limits, LookupRule, Settings, Timeouts};
 use postroad_spool::Options;
-use postroad_wire::address;
+use postroad_wire::address::{self, HeloName};
 
 /// How long a message is leased to one attempt; long work renews it.
 const LEASE: Duration = Duration::from_secs(300);
@@ -132,19 +132,63 @@ pub(crate) fn patience(config: &Config) -> Patience {
             first: delivery.retry_first,
             growth_percent: delivery.retry_growth * 100,
             longest: delivery.retry_longest,
-            ..RetryPlan::default()
+            give_up_after: delivery.give_up_after,
         },
+        delay_notice: Some(delivery.delay_notice_after).filter(|after| !after.is_zero()),
         lease: LEASE,
     }
 }
 
-/// How many deliveries go on at once.
+/// How notices are made.
+pub(crate) fn notices(config: &Config) -> Notices {
+    let most = config.delivery.notice_returns.0;
+    Notices {
+        host_name: config.server.hostname.to_string(),
+        return_at_most: usize::try_from(most).unwrap_or(usize::MAX),
+    }
+}
+
+/// How much is delivered at once.
 pub(crate) fn pace(config: &Config) -> Pace {
-    let most = config.delivery.concurrency as usize;
+    let delivery = &config.delivery;
     Pace {
-        most,
-        per_route: most,
+        limits: scheduler::Limits {
+            most_messages: delivery.active_messages as usize,
+            most_recipients: (delivery.active_messages as usize).saturating_mul(10),
+            recipients_per_dispatch: delivery.recipients_per_transaction as usize,
+            largest_window: delivery.connections_per_site,
+            most_under_way: (delivery.connections as usize)
+                .saturating_add(delivery.concurrency as usize),
+            ..scheduler::Limits::default()
+        },
+        into_maildirs: delivery.concurrency,
         ..Pace::default()
+    }
+}
+
+/// How this server behaves as a client of others.
+pub(crate) fn client(config: &Config) -> peer::Settings {
+    let delivery = &config.delivery;
+    let session = postroad_session::client::Timeouts {
+        greeting: delivery.reply_timeout,
+        command: delivery.reply_timeout,
+        data_begin: delivery.reply_timeout,
+        data_block: delivery.reply_timeout,
+        data_end: delivery.final_reply_timeout,
+    };
+    let name = HeloName::from(config.server.hostname.clone());
+    let settings = peer::Settings::new(name);
+    peer::Settings {
+        timeouts: peer::Timeouts {
+            connect: delivery.connect_timeout,
+            session,
+            ..settings.timeouts
+        },
+        keep: peer::Keep {
+            idle: delivery.connection_idle,
+            ..settings.keep
+        },
+        ..settings
     }
 }
 

@@ -98,7 +98,7 @@ impl Life {
     }
 
     /// Records that the notice about it is committed; true if it was owed.
-    pub(crate) fn notice_committed(&mut self) -> bool {
+    pub fn notice_committed(&mut self) -> bool {
         match self {
             Life::Pending { delay, .. } => delay.commit(),
             Life::Failed { notice, .. } | Life::Delivered { notice, .. }

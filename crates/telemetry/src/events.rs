@@ -254,6 +254,26 @@ events! {
         next_due: UnixMs,
     }
 
+    /// A recipient was given up. Its sender is told, unless that isn't wanted.
+    WARN "delivery.failed" DeliveryFailed {
+        /// Which message.
+        queue_id: QueueId,
+        /// Which recipient.
+        recipient: Words<'a>,
+        /// Why.
+        reason: Words<'a>,
+        /// From its acceptance until now.
+        delay: Duration,
+    }
+
+    /// A notice to a sender is in the queue.
+    INFO "notice.queued" NoticeQueued {
+        /// The notice.
+        queue_id: QueueId,
+        /// The message it is about.
+        about: QueueId,
+    }
+
     /// The store could not do what a delivery asked of it. It is tried again.
     ERROR "delivery.trouble" DeliveryTrouble {
         /// Which message, if it was about one.

@@ -4,17 +4,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
 use postroad_delivery::maildir::{Attempt, Begun, DeliveryName, Maildirs};
-use postroad_delivery::{Deliverer, NextHop, NextHops, Patience};
+use postroad_delivery::{NextHop, NextHops, Parcel, Verdict, into_maildirs};
 use postroad_host::chance::Chance;
-use postroad_host::clock::{Clock, SimClock};
+use postroad_host::clock::Clock;
 use postroad_host::disk::sim::SimDisk;
 use postroad_queue::{
-    Action, Handover, Life, NoticeState, Outcome, Recipient, RecipientIx, Report, RetryPlan,
-    RouteKey, notice, owes,
+    Action, Handover, Life, NoticeState, Outcome, Recipient, RecipientIx, Report, RouteKey, notice,
+    owes,
 };
 use postroad_reply::QueueId;
 use postroad_store::{Claim, Lease, Leased, Notice, QueueStore, Settled, Trouble};
@@ -36,7 +35,6 @@ pub(crate) async fn run<S: QueueStore>(
     mailboxes: &Maildirs<SimDisk>,
 ) {
     let chance = shared.chance.fork();
-    let deliverer = deliverer(shared, store, mailboxes);
     let store = &**store;
     loop {
         turn().await;
@@ -55,10 +53,10 @@ pub(crate) async fn run<S: QueueStore>(
         for leased in leased {
             let id = leased.lease.id;
             if is_plain(&leased) && chance.one_in(2) {
-                // As the real node does it. It ends the lease itself, and whatever comes of it shows in
-                // the mailboxes.
-                shared.ledger.borrow_mut().release(id);
-                deliverer.attempt(leased).await;
+                match carry_for_real(shared, store, mailboxes, &leased).await {
+                    Ok(()) => give_back(shared, store, leased.lease).await,
+                    Err(trouble) => give_up(shared, id, &trouble),
+                }
                 continue;
             }
             match carry(shared, store, mailboxes, leased, &chance).await {
@@ -71,26 +69,51 @@ pub(crate) async fn run<S: QueueStore>(
     }
 }
 
-/// What delivers in the real node.
-fn deliverer<S: QueueStore>(
+/// Takes a message to each recipient that is due by the transport of the real node. Whatever comes of it
+/// shows in the mailboxes.
+async fn carry_for_real<S: QueueStore>(
     shared: &Shared<'_>,
-    store: &Arc<S>,
+    store: &S,
     mailboxes: &Maildirs<SimDisk>,
-) -> Deliverer<S, SimDisk, Here, Arc<SimClock>> {
-    Deliverer {
-        store: Arc::clone(store),
-        maildirs: mailboxes.clone(),
-        next_hops: Here,
-        clock: Arc::clone(&shared.clock),
-        chance: shared.chance.fork(),
-        patience: Arc::new(ArcSwap::from_pointee(Patience {
-            retry: RetryPlan {
-                first: RETRY,
-                longest: RETRY * 2,
-                ..RetryPlan::default()
+    leased: &Leased,
+) -> Result<(), Trouble> {
+    let now = shared.clock.unix();
+    let recipients = (0u32..).map(RecipientIx).zip(&leased.lives);
+    let due = recipients.filter(|(_, life)| life.pending_due().is_some_and(|due| due <= now));
+    let parcel = Parcel {
+        id: leased.lease.id,
+        token: leased.lease.token,
+        envelope: &leased.envelope,
+        fresh: leased.fresh.clone(),
+        store,
+        recipients: due.map(|(ix, _)| ix).collect(),
+    };
+    let carried = into_maildirs::carry(mailboxes, &Here, &shared.clock, &parcel).await;
+    let outcome = |(ix, verdict): (RecipientIx, Verdict)| {
+        let outcome = match verdict {
+            Verdict::Delivered { how, report } => {
+                Outcome::delivered(&leased.envelope, ix, how, report)
+            }
+            Verdict::Failed(report) => Outcome::failed(&leased.envelope, ix, report),
+            Verdict::Deferred(report) => Outcome::Deferred {
+                attempt: attempts(leased, ix) + 1,
+                due: now + RETRY,
+                report,
+                notice: NoticeState::Unwanted,
             },
-            lease: LEASE,
-        })),
+        };
+        (ix, outcome)
+    };
+    let outcomes: Vec<_> = carried.recipients.into_iter().map(outcome).collect();
+    settle(shared, store, &leased.lease, &outcomes, None).await?;
+    Ok(())
+}
+
+/// How often a recipient was tried.
+fn attempts(leased: &Leased, ix: RecipientIx) -> u32 {
+    match leased.lives.get(ix.0 as usize) {
+        Some(Life::Pending { attempts, .. }) => *attempts,
+        _ => 0,
     }
 }
 
@@ -98,8 +121,12 @@ fn deliverer<S: QueueStore>(
 struct Here;
 
 impl NextHops for Here {
-    fn next_hop(&self, target: &Mailbox, _: Option<&RouteKey>) -> NextHop {
-        NextHop::Maildir(target.clone())
+    fn next_hop(&self, _: &RouteKey) -> NextHop {
+        NextHop::Maildirs
+    }
+
+    fn notice_to(&self, _: &Mailbox) -> Vec<Recipient> {
+        Vec::new()
     }
 
     fn delivered(&self, _: &Mailbox) {}

@@ -1,33 +1,31 @@
 //! One attempt: as many transactions as it takes, over kept connections and new ones.
 
 use postroad_host::clock::Clock;
+use postroad_queue::RecipientIx;
 use postroad_queue::scheduler::Feedback;
-use postroad_queue::{Recipient, RecipientIx, Report};
 use postroad_store::QueueStore;
 use postroad_wire::peer::Peer;
 
-use super::content::Content;
 use super::open::NoConnection;
 use super::transaction::{self, Done, Errand, Named, Verdicts};
-use super::{Carried, Parcel, Peers, Verdict, open, words};
+use super::{Peers, open};
+use crate::content::Content;
+use crate::parcel::{Carried, Parcel};
 
 pub(super) async fn carry<C: Clock + Clone, S: QueueStore>(
     peers: &Peers<C>,
     peer: &Peer,
     parcel: &Parcel<'_, S>,
 ) -> Carried {
-    let mut carried = Carried {
-        recipients: Vec::new(),
-        feedback: Feedback::Neutral,
-    };
+    let mut carried = Carried::nothing();
     let mut left = Vec::new();
     for ix in &parcel.recipients {
-        match recipient(parcel, *ix) {
+        match parcel.recipient(*ix) {
             Some(_) => left.push(*ix),
             None => carried.push_ours(*ix, "the envelope has no such recipient"),
         }
     }
-    let content = match Content::of(parcel).await {
+    let content = match Content::of(parcel, parcel.envelope.trace.clone()).await {
         Ok(content) => content,
         Err(why) => {
             for ix in left {
@@ -67,7 +65,7 @@ async fn round<C: Clock + Clone, S: QueueStore>(
 ) -> Result<Done, NoConnection> {
     let named = || -> Named<'_> {
         left.iter()
-            .filter_map(|ix| Some((*ix, recipient(errand.parcel, *ix)?)))
+            .filter_map(|ix| Some((*ix, errand.parcel.recipient(*ix)?)))
             .collect()
     };
     if let Some(mut kept) = peers.kept.take(peer).await {
@@ -83,17 +81,7 @@ async fn round<C: Clock + Clone, S: QueueStore>(
     Ok(done)
 }
 
-fn recipient<'a, S>(parcel: &'a Parcel<'_, S>, ix: RecipientIx) -> Option<&'a Recipient> {
-    parcel.envelope.recipients.get(usize::try_from(ix.0).ok()?)
-}
-
 impl Carried {
-    /// Something of ours is wrong, which says nothing of the peer.
-    fn push_ours(&mut self, ix: RecipientIx, why: &str) {
-        let report = Report::plain(why).with_status(words::OURS);
-        self.recipients.push((ix, Verdict::Deferred(report)));
-    }
-
     /// Adds what a round came to. Once something worked, it did.
     fn take(&mut self, verdicts: Verdicts, feedback: Feedback) {
         self.recipients.extend(verdicts);

@@ -3,7 +3,7 @@
 //! [`Peers::carry`] takes one message to one peer for some of its recipients, and says what became of each
 //! and what is to be thought of the peer. Connections are kept for the next message.
 //!
-//! What is promised: a recipient is [`Verdict::Delivered`] only by a 2yz of the peer to the whole message. Whatever is
+//! What is promised: a recipient is [`Delivered`](crate::Verdict::Delivered) only by a 2yz of the peer to the whole message. Whatever is
 //! unclear, a connection lost after the final dot first of all, is deferred, so that a message may come
 //! twice but is never lost (RFC 5321 4.2.5, 6.1). Once the peer was asked for the data, nothing is said again
 //! within an attempt.
@@ -12,13 +12,11 @@
 //! * `open` finds an address that answers;
 //! * `connection` moves octets between a socket and the pure session;
 //! * `transaction` is one message over one connection, `told` what the replies to it mean;
-//! * `content` is the message's octets;
 //! * `kept` has the connections between messages;
 //! * `words` makes reports of replies and failures.
 
 mod carry;
 mod connection;
-mod content;
 mod kept;
 mod open;
 mod told;
@@ -29,15 +27,13 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use postroad_host::clock::Clock;
-use postroad_queue::scheduler::Feedback;
-use postroad_queue::{Envelope, Handover, RecipientIx, Report};
-use postroad_reply::QueueId;
 use postroad_session::client;
 use postroad_store::QueueStore;
 use postroad_wire::address::HeloName;
 use postroad_wire::peer::Peer;
+
+use crate::parcel::{Carried, Parcel};
 
 /// How this server behaves as a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,46 +122,6 @@ impl Default for Keep {
             most_idle_in_all: 200,
         }
     }
-}
-
-/// A message on its way, for some of its recipients.
-#[derive(Debug)]
-pub struct Parcel<'a, S> {
-    /// Its name in the store.
-    pub id: QueueId,
-    /// What came with it. Its trace fields go before the received octets, and its edits are made.
-    pub envelope: &'a Arc<Envelope>,
-    /// The received octets, where they are still in memory.
-    pub fresh: Option<Bytes>,
-    /// Where they are else.
-    pub store: &'a S,
-    /// Whom this is for. Places that the envelope doesn't have are deferred.
-    pub recipients: Vec<RecipientIx>,
-}
-
-/// What became of a parcel.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Carried {
-    /// For each of its recipients, in no particular order.
-    pub recipients: Vec<(RecipientIx, Verdict)>,
-    /// What is to be thought of the peer.
-    pub feedback: Feedback,
-}
-
-/// What became of one recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// The peer has it, and answers for it from now on.
-    Delivered {
-        /// Who tells the sender. By LMTP it is in its mailbox, unless the peer offers DSN.
-        how: Handover,
-        /// What the peer said.
-        report: Report,
-    },
-    /// Not now.
-    Deferred(Report),
-    /// Never.
-    Failed(Report),
 }
 
 /// Connections to other servers. Clones share them. It needs a runtime.

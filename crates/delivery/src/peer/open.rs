@@ -16,7 +16,8 @@ use postroad_wire::address::{AddressLiteral, Host};
 use postroad_wire::peer::{Endpoint, Peer};
 
 use super::connection::Connection;
-use super::{Settings, Verdict, words};
+use super::{Settings, words};
+use crate::parcel::Verdict;
 
 /// Why there is no connection.
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use postroad_wire::peer::Protocol;
 use postroad_wire::reply::PeerReply;
 
 use super::connection::Connection;
-use super::{Verdict, words};
+use super::words;
+use crate::parcel::Verdict;
 
 /// What a peer said in a transaction.
 pub(super) struct Told {

@@ -11,9 +11,10 @@ use postroad_wire::parameter::{BodyType, MailParameters, RcptParameters};
 use postroad_wire::peer::Protocol;
 
 use super::connection::Connection;
-use super::content::{Content, Piece};
 use super::told::Told;
-use super::{Parcel, Verdict, words};
+use super::words;
+use crate::content::{Content, Piece};
+use crate::parcel::{Parcel, Verdict};
 
 /// The longest line that every server takes, without its CRLF (RFC 5321 4.5.3.1.6).
 const LONGEST_LINE: u64 = 998;

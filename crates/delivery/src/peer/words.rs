@@ -6,7 +6,7 @@ use postroad_reply::{Command, Enhanced, Severity};
 use postroad_session::client::Closed;
 use postroad_wire::reply::PeerReply;
 
-use super::Verdict;
+use crate::parcel::Verdict;
 
 /// Bad connection, time-outs included (RFC 3463 3.5).
 pub(super) const BAD_CONNECTION: Enhanced = enhanced("4.4.2");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use postroad_clock::UnixMs;
-use postroad_delivery::peer::Parcel;
+use postroad_delivery::Parcel;
 use postroad_message::Edit;
 use postroad_queue::{Envelope, RecipientIx};
 use postroad_store::memory::MemoryStore;
@@ -275,6 +275,7 @@ fn a_message_comes_from_the_store_with_its_edits_made() {
             let (store, leased) = stored(octets.as_bytes(), &envelope).await;
             let parcel = Parcel {
                 id: leased.lease.id,
+                token: 1,
                 envelope: &envelope,
                 fresh: None,
                 store: &store,
@@ -311,6 +312,7 @@ fn a_message_that_is_not_whole_in_the_store_is_never_ended() {
             let (store, leased) = stored(octets.as_bytes(), &envelope).await;
             let parcel = Parcel {
                 id: leased.lease.id,
+                token: 1,
                 envelope: &envelope,
                 fresh: None,
                 store: &store,
@@ -336,6 +338,7 @@ fn a_recipient_the_envelope_does_not_have_is_deferred() {
         let envelope = Arc::new(envelope(OCTETS.as_bytes(), &["b@mx.example"]));
         let parcel = Parcel {
             id: postroad_reply::QueueId(7),
+            token: 1,
             envelope: &envelope,
             fresh: None,
             store: &MemoryStore::new(),

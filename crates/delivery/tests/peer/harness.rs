@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postroad_clock::UnixMs;
-use postroad_delivery::peer::{Carried, Parcel, Peers, Settings, Verdict};
+use postroad_delivery::peer::{Peers, Settings};
+use postroad_delivery::{Carried, Parcel, Verdict};
 use postroad_host::clock::RealClock;
 use postroad_host::tasks;
 use postroad_message::{Facts, Scanner};
@@ -110,6 +111,7 @@ pub(crate) async fn carry(
     let recipients = 0..u32::try_from(envelope.recipients.len()).unwrap();
     let parcel = Parcel {
         id: QueueId(7),
+        token: 1,
         envelope: &Arc::new(envelope),
         fresh: Some(Bytes::copy_from_slice(octets)),
         store: &store,

@@ -269,7 +269,7 @@ fn the_report_names_the_peer_and_its_reply() {
         let liar = Liar::start([&script]).await;
         let peers = client(impatient());
         let carried = carry_to(&peers, &liar.smtp(), 1).await;
-        let postroad_delivery::peer::Verdict::Failed(report) = &carried.recipients[0].1 else {
+        let postroad_delivery::Verdict::Failed(report) = &carried.recipients[0].1 else {
             panic!("{carried:?}");
         };
         assert_eq!(

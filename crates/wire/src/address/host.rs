@@ -217,6 +217,13 @@ impl HeloName {
     }
 }
 
+impl From<Domain> for HeloName {
+    /// A server that says its own name.
+    fn from(domain: Domain) -> HeloName {
+        HeloName(domain.0)
+    }
+}
+
 impl fmt::Display for HeloName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -4,18 +4,18 @@ use bytes::{Bytes, BytesMut};
 use postroad_message::{Facts, Scanner, edit};
 use postroad_store::QueueStore;
 
-use super::Parcel;
+use crate::parcel::Parcel;
 
 /// How much is handed to a session at once: a chunk, where the peer takes chunks.
 const PIECE: usize = 64 * 1024;
 
 /// Trace fields, and the received octets with the edits made.
 #[derive(Debug)]
-pub(super) struct Content {
+pub(crate) struct Content {
     head: Bytes,
     body: Body,
     /// What the octets after the trace fields are like.
-    pub(super) facts: Facts,
+    pub(crate) facts: Facts,
 }
 
 #[derive(Debug)]
@@ -26,20 +26,23 @@ enum Body {
 }
 
 /// The next octets of a message.
-pub(super) struct Piece {
-    pub(super) octets: Bytes,
+pub(crate) struct Piece {
+    pub(crate) octets: Bytes,
     /// Nothing follows.
-    pub(super) last: bool,
+    pub(crate) last: bool,
 }
 
 impl Content {
-    /// What is to be sent of a parcel.
+    /// What is to be sent of a parcel, after `head`, which is its trace fields and what the
+    /// transport puts before them.
     ///
     /// # Errors
     /// Why it can't be read, in words.
-    pub(super) async fn of<S: QueueStore>(parcel: &Parcel<'_, S>) -> Result<Content, String> {
+    pub(crate) async fn of<S: QueueStore>(
+        parcel: &Parcel<'_, S>,
+        head: Bytes,
+    ) -> Result<Content, String> {
         let envelope = parcel.envelope;
-        let head = envelope.trace.clone();
         let facts = envelope.facts;
         let received = match &parcel.fresh {
             Some(fresh) => fresh.clone(),
@@ -61,12 +64,12 @@ impl Content {
     }
 
     /// How many octets there are in all.
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.facts.size.saturating_add(self.head.len() as u64)
     }
 
     /// The header section has octets above 127, the trace fields included.
-    pub(super) fn eight_bit_header(&self) -> bool {
+    pub(crate) fn eight_bit_header(&self) -> bool {
         self.facts.eight_bit_header || !self.head.is_ascii()
     }
 
@@ -74,7 +77,7 @@ impl Content {
     ///
     /// # Errors
     /// Why they can't be read, in words: then the message must not be ended.
-    pub(super) async fn piece<S: QueueStore>(
+    pub(crate) async fn piece<S: QueueStore>(
         &self,
         parcel: &Parcel<'_, S>,
         from: u64,

@@ -1,0 +1,208 @@
+//! The messages that are being delivered: what each has come to, and who holds its lease.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use postroad_clock::UnixMs;
+use postroad_queue::notice::is_due;
+use postroad_queue::scheduler::Offer;
+use postroad_queue::{Envelope, Life, Mark, Outcome, RecipientIx, RouteKey};
+use postroad_reply::QueueId;
+use postroad_store::{Lease, Leased};
+
+use crate::notice::About;
+
+/// A message that is being delivered.
+#[derive(Debug)]
+pub(crate) struct Active {
+    pub(crate) envelope: Arc<Envelope>,
+    /// Where the recipients stand, what isn't recorded yet included.
+    pub(crate) lives: Vec<Life>,
+    expanded: Mark,
+    pub(crate) fresh: Option<Bytes>,
+    redirect: Option<RouteKey>,
+    /// Tells this stay from others.
+    pub(crate) token: u64,
+    id: QueueId,
+    /// Its lease, unless something that needs it is under way.
+    lease: Option<Lease>,
+    /// What the store wasn't told yet.
+    outcomes: Vec<(RecipientIx, Outcome)>,
+    /// Nothing of it is in flight any more.
+    done: bool,
+    /// It isn't ours any more.
+    lost: bool,
+}
+
+/// What is to be said to the store about one message.
+#[derive(Debug)]
+pub(crate) struct Saying {
+    pub(crate) lease: Lease,
+    pub(crate) outcomes: Vec<(RecipientIx, Outcome)>,
+    /// What a notice is made of, where one is to be committed with it.
+    pub(crate) told: Option<About>,
+    /// The lease ends after it.
+    pub(crate) last: bool,
+}
+
+impl Active {
+    pub(crate) fn new(leased: Leased) -> Active {
+        Active {
+            envelope: leased.envelope,
+            lives: leased.lives,
+            expanded: leased.expanded,
+            fresh: leased.fresh,
+            redirect: leased.redirect,
+            token: leased.lease.token,
+            id: leased.lease.id,
+            lease: Some(leased.lease),
+            outcomes: Vec::new(),
+            done: false,
+            lost: false,
+        }
+    }
+
+    /// Its recipients whose time has come, for the scheduler. A message is claimed when its first one
+    /// is due; the others wait for their own.
+    pub(crate) fn offer(&self, now: UnixMs) -> Offer {
+        let recipients = (0u32..).map(RecipientIx).zip(&self.envelope.recipients);
+        let is_due = |life: &Life| matches!(life, Life::Pending { due, .. } if *due <= now);
+        let due = recipients.zip(&self.lives).filter(|(_, life)| is_due(life));
+        let route = |host| self.redirect.clone().unwrap_or_else(|| RouteKey::of(host));
+        Offer {
+            message: self.id,
+            sender: self.envelope.sender_key.as_str().into(),
+            recipients: due
+                .map(|((ix, recipient), _)| (route(&recipient.target.host), ix))
+                .collect(),
+        }
+    }
+
+    /// Where a recipient stands.
+    pub(crate) fn life(&self, ix: RecipientIx) -> Option<&Life> {
+        self.lives.get(usize::try_from(ix.0).ok()?)
+    }
+
+    /// Takes note of what an attempt came to; it is to be said to the store.
+    pub(crate) fn came_to(&mut self, ix: RecipientIx, outcome: Outcome, now: UnixMs) {
+        let place = usize::try_from(ix.0).ok();
+        if let Some(life) = place.and_then(|ix| self.lives.get_mut(ix)) {
+            life.apply(&outcome, now);
+        }
+        self.outcomes.push((ix, outcome));
+    }
+
+    /// Nothing of it is in flight any more.
+    pub(crate) fn is_done(&mut self) {
+        self.done = true;
+    }
+
+    /// A claim brought it although it is here, because its lease had run out: this is its lease now.
+    pub(crate) fn take_lease(&mut self, lease: Lease) {
+        self.lease = Some(lease);
+    }
+
+    /// Its lease, for something that gives it back.
+    pub(crate) fn lend(&mut self) -> Option<Lease> {
+        self.lease.take()
+    }
+
+    /// A lease that was lent; a newer one may have come meanwhile.
+    pub(crate) fn give_back(&mut self, lease: Lease) {
+        self.lease.get_or_insert(lease);
+    }
+
+    /// Whether it can be said with another lease.
+    pub(crate) fn has_lease(&self) -> bool {
+        self.lease.is_some()
+    }
+
+    /// It isn't ours any more: nothing is said of it.
+    pub(crate) fn lose(&mut self) {
+        self.lost = true;
+        self.outcomes.clear();
+    }
+
+    /// It isn't ours any more, and nothing of it is in flight.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lost && self.done
+    }
+
+    /// What is to be said to the store now, if anything; never while something else is being said.
+    pub(crate) fn say(&mut self, now: UnixMs) -> Option<Saying> {
+        let told = self.has_to_tell(now);
+        if self.lost || self.lease.is_none() || !(self.done || told || !self.outcomes.is_empty()) {
+            return None;
+        }
+        Some(Saying {
+            lease: self.lease.take()?,
+            outcomes: std::mem::take(&mut self.outcomes),
+            told: told.then(|| self.about()),
+            last: self.done,
+        })
+    }
+
+    /// What was said is not recorded.
+    pub(crate) fn unsay(&mut self, mut outcomes: Vec<(RecipientIx, Outcome)>) {
+        outcomes.append(&mut self.outcomes);
+        self.outcomes = outcomes;
+    }
+
+    /// A notice was committed with what was said of `about`.
+    pub(crate) fn told(&mut self, about: About) {
+        for (life, told) in self.lives.iter_mut().zip(about.lives) {
+            // What came to its end meanwhile owes its own notice.
+            if *life == told {
+                life.notice_committed();
+            }
+        }
+        self.expanded = match self.expanded {
+            Mark::Owed(_) => Mark::Sent,
+            mark => mark,
+        };
+    }
+
+    /// Whether a notice is to be made now: one for all, when nothing is in flight (so that many
+    /// failures make one), or when the first has waited long enough.
+    fn has_to_tell(&self, now: UnixMs) -> bool {
+        let of_lives = self.lives.iter().filter_map(Life::owed_since);
+        let since = of_lives.chain(self.expanded.owed_since()).min();
+        is_due(since, !self.done, now)
+    }
+
+    fn about(&self) -> About {
+        About {
+            id: self.id,
+            envelope: Arc::clone(&self.envelope),
+            lives: self.lives.clone(),
+            expanded: self.expanded,
+            fresh: self.fresh.clone(),
+        }
+    }
+}
+
+/// When leases are to be looked after.
+#[derive(Debug, Default)]
+pub(crate) struct Renewals(BTreeSet<(UnixMs, QueueId)>);
+
+impl Renewals {
+    pub(crate) fn at(&mut self, at: UnixMs, id: QueueId) {
+        self.0.insert((at, id));
+    }
+
+    /// When the first is due.
+    pub(crate) fn next(&self) -> Option<UnixMs> {
+        self.0.first().map(|(at, _)| *at)
+    }
+
+    /// One that is due.
+    pub(crate) fn pop(&mut self, now: UnixMs) -> Option<QueueId> {
+        let (at, id) = *self.0.first()?;
+        (at <= now).then(|| self.0.pop_first())?;
+        Some(id)
+    }
+}
+
+/// All of them.
+pub(crate) type ActiveSet = BTreeMap<QueueId, Active>;

@@ -1,0 +1,160 @@
+//! The transport into this server's own Maildirs.
+
+use std::fmt;
+use std::io;
+
+use bytes::BytesMut;
+use postroad_host::clock::Clock;
+use postroad_host::disk::Disk;
+use postroad_host::tasks;
+use postroad_message::trace;
+use postroad_queue::scheduler::Feedback;
+use postroad_queue::{Handover, RecipientIx, Report};
+use postroad_store::QueueStore;
+use postroad_telemetry::Event;
+use postroad_wire::address::Mailbox;
+
+use crate::content::Content;
+use crate::maildir::{Attempt, Begun, Delivery, DeliveryName, Maildirs};
+use crate::next_hop::NextHops;
+use crate::parcel::{Carried, OURS, Parcel, Verdict, enhanced};
+
+/// Puts a message into the Maildir of each recipient, one after the other.
+pub async fn carry<S: QueueStore, D: Disk>(
+    maildirs: &Maildirs<D>,
+    mailboxes: &impl NextHops,
+    clock: &impl Clock,
+    parcel: &Parcel<'_, S>,
+) -> Carried {
+    let mut carried = Carried::nothing();
+    // RFC 5321 4.4: the server that makes the final delivery puts the reverse-path on top.
+    let mut head = BytesMut::from(&*trace::return_path(&parcel.envelope.reverse_path));
+    head.extend_from_slice(&parcel.envelope.trace);
+    let content = Content::of(parcel, head.freeze()).await;
+    for ix in &parcel.recipients {
+        let (content, recipient) = match (&content, parcel.recipient(*ix)) {
+            (Ok(content), Some(recipient)) => (content, recipient),
+            (Err(why), _) => {
+                carried.push_ours(*ix, why);
+                continue;
+            }
+            (_, None) => {
+                carried.push_ours(*ix, "the envelope has no such recipient");
+                continue;
+            }
+        };
+        let to = &recipient.target;
+        let put = put(maildirs, to, *ix, parcel, content).await;
+        match &put {
+            Ok(_) => mailboxes.delivered(to),
+            Err(Failure::Mailbox(_)) => mailboxes.failed(to, clock.mono()),
+            Err(Failure::Content(_)) => {}
+        }
+        let verdict = match put {
+            Ok(words) => {
+                carried.feedback = Feedback::Worked;
+                Verdict::Delivered {
+                    how: Handover::Delivered,
+                    report: Report::plain(&words).with_status(DELIVERED),
+                }
+            }
+            Err(failure) => {
+                let report = Report::plain(&failure.to_string());
+                Verdict::Deferred(report.with_status(failure.status()))
+            }
+        };
+        carried.recipients.push((*ix, verdict));
+    }
+    carried
+}
+
+/// "Other address status", of success (RFC 3463 3.2).
+const DELIVERED: postroad_reply::Enhanced = enhanced("2.1.5");
+
+/// Why a recipient doesn't have the message. Each of these is tried again.
+enum Failure {
+    /// The mailbox can't be written.
+    Mailbox(io::Error),
+    /// The message can't be read.
+    Content(String),
+}
+
+impl Failure {
+    fn status(&self) -> postroad_reply::Enhanced {
+        match self {
+            // "Other or undefined mailbox status" (RFC 3463 3.3).
+            Failure::Mailbox(_) => enhanced("4.2.0"),
+            Failure::Content(_) => OURS,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Mailbox(error) => write!(f, "the mailbox can't be written: {error}"),
+            Failure::Content(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Puts a message into a mailbox, unless it is there. What it says is how.
+async fn put<S: QueueStore, D: Disk>(
+    maildirs: &Maildirs<D>,
+    to: &Mailbox,
+    recipient: RecipientIx,
+    parcel: &Parcel<'_, S>,
+    content: &Content,
+) -> Result<String, Failure> {
+    let name = DeliveryName {
+        id: parcel.id,
+        recipient,
+    };
+    let attempt = match parcel.fresh {
+        Some(_) => Attempt::First,
+        None => Attempt::Again(parcel.token),
+    };
+    let begun = {
+        let (maildirs, to) = (maildirs.clone(), to.clone());
+        tasks::blocking(move || maildirs.begin(&to, name, attempt)).await
+    };
+    let delivery = match begun.map_err(Failure::Mailbox)? {
+        Begun::New(delivery) => delivery,
+        Begun::AlreadyThere => return Ok(format!("the Maildir of {to}, by an earlier attempt")),
+    };
+    if let Some(folder) = delivery.made_mailbox() {
+        Event::MailboxCreated {
+            queue_id: name.id,
+            mailbox: to,
+            folder: &folder.display(),
+        }
+        .emit();
+    }
+    write(delivery, parcel, content).await?;
+    Ok(format!("the Maildir of {to}"))
+}
+
+async fn write<S: QueueStore, D: Disk>(
+    mut delivery: Delivery<D>,
+    parcel: &Parcel<'_, S>,
+    content: &Content,
+) -> Result<(), Failure> {
+    let mut written = 0;
+    loop {
+        let piece = content.piece(parcel, written).await;
+        let piece = piece.map_err(Failure::Content)?;
+        written += piece.octets.len() as u64;
+        // A short message is written and finished in one visit to the threads that may wait.
+        let wrote = tasks::blocking(move || {
+            delivery.write(&piece.octets)?;
+            match piece.last {
+                true => delivery.finish().map(|()| None),
+                false => Ok(Some(delivery)),
+            }
+        });
+        match wrote.await.map_err(Failure::Mailbox)? {
+            Some(next) => delivery = next,
+            None => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! From what a transport said to what the store is told: when to try again, and when to give up.
+
+use postroad_clock::UnixMs;
+use postroad_queue::retry::Next;
+use postroad_queue::{Action, Envelope, Life, Outcome, RecipientIx, Report, RetryPlan, owes};
+use postroad_reply::QueueId;
+use postroad_telemetry::Event;
+use std::time::Duration;
+
+use crate::parcel::{Verdict, enhanced};
+
+/// When deferred recipients are tried again, and how long a message is held meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// When deferred recipients are tried again, and when they are given up.
+    pub retry: RetryPlan,
+    /// After how long the sender is told of a delay; never if none.
+    pub delay_notice: Option<Duration>,
+    /// For how long a message is leased. A longer stay renews its lease at half of that.
+    pub lease: Duration,
+}
+
+impl Default for Patience {
+    /// The default plan, a word after four hours, and leases of five minutes.
+    fn default() -> Patience {
+        Patience {
+            retry: RetryPlan::default(),
+            delay_notice: Some(Duration::from_secs(4 * 60 * 60)),
+            lease: Duration::from_secs(300),
+        }
+    }
+}
+
+/// A recipient, and what is known of it when an attempt ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempted<'a> {
+    pub(crate) id: QueueId,
+    pub(crate) envelope: &'a Envelope,
+    pub(crate) ix: RecipientIx,
+    /// Where it stood before.
+    pub(crate) life: &'a Life,
+    pub(crate) now: UnixMs,
+}
+
+impl Attempted<'_> {
+    /// What is recorded of a verdict, which the log is told. `not_before` is when it makes sense to try
+    /// again, where that is known; `chance` spreads what was deferred together.
+    pub(crate) fn outcome(
+        &self,
+        verdict: Verdict,
+        patience: &Patience,
+        not_before: Option<UnixMs>,
+        chance: u64,
+    ) -> Outcome {
+        match verdict {
+            Verdict::Delivered { how, report } => {
+                if let Some(recipient) = self.target() {
+                    Event::DeliveryDelivered {
+                        queue_id: self.id,
+                        recipient,
+                        by: &report,
+                        delay: self.now.since(self.envelope.received_at),
+                    }
+                    .emit();
+                }
+                Outcome::delivered(self.envelope, self.ix, how, report)
+            }
+            Verdict::Deferred(report) => self.deferred(report, patience, not_before, chance),
+            Verdict::Failed(report) => self.failed(report),
+        }
+    }
+
+    fn deferred(
+        &self,
+        report: Report,
+        patience: &Patience,
+        not_before: Option<UnixMs>,
+        chance: u64,
+    ) -> Outcome {
+        let attempt = match self.life {
+            Life::Pending { attempts, .. } => attempts.saturating_add(1),
+            _ => 1,
+        };
+        let received_at = self.envelope.received_at;
+        let plan = &patience.retry;
+        let Next::At(due) = plan.next(attempt, received_at, self.now, chance) else {
+            let days = plan.give_up_after.as_secs() / 86_400;
+            let words = match report.words() {
+                "" => format!("given up after {days} days"),
+                words => format!("{words}; given up after {days} days"),
+            };
+            return self.failed(expired(&report, &words));
+        };
+        // The last attempt is made when the time is up, whatever else is said.
+        let last = received_at + plan.give_up_after;
+        let due = not_before.map_or(due, |at| at.max(self.now).min(last));
+        let late = |after: Duration| self.now >= received_at + after;
+        let notice = match patience.delay_notice.is_some_and(late) {
+            true => owes(self.envelope, self.ix, Action::Delayed),
+            false => postroad_queue::NoticeState::Unwanted,
+        };
+        if let Some(recipient) = self.target() {
+            Event::DeliveryDeferred {
+                queue_id: self.id,
+                recipient,
+                reason: &report,
+                attempt,
+                next_due: due,
+            }
+            .emit();
+        }
+        Outcome::Deferred {
+            attempt,
+            due,
+            report,
+            notice,
+        }
+    }
+
+    fn failed(&self, report: Report) -> Outcome {
+        if let Some(recipient) = self.target() {
+            Event::DeliveryFailed {
+                queue_id: self.id,
+                recipient,
+                reason: &report,
+                delay: self.now.since(self.envelope.received_at),
+            }
+            .emit();
+        }
+        Outcome::failed(self.envelope, self.ix, report)
+    }
+
+    fn target(&self) -> Option<&postroad_wire::address::Mailbox> {
+        let ix = usize::try_from(self.ix.0).ok()?;
+        Some(&self.envelope.recipients.get(ix)?.target)
+    }
+}
+
+/// The last report of a recipient whose time is up. Its status says so where nobody said another
+/// (RFC 3463 3.5: delivery time expired).
+fn expired(last: &Report, words: &str) -> Report {
+    let mut report = Report::plain(words).with_status(last.status().unwrap_or(enhanced("4.4.7")));
+    if let Some(peer) = last.peer() {
+        report = report.with_peer(peer.clone());
+    }
+    if let Some(reply) = last.reply() {
+        report = report.with_reply(reply);
+    }
+    report
+}
