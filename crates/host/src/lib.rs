@@ -7,6 +7,7 @@
 //! * [`chance`]: random numbers, from the system or from a seed.
 //! * [`tasks`]: futures, threads, sleeping, time-outs, signals.
 //! * [`net`]: listeners and connections. These have no simulated form.
+//! * [`service`]: what the service manager is told.
 //! * [`disk`]: files; [`disk::sim::SimDisk`] loses at a crash what was not synced.
 
 // This is the one crate that may call what clippy.toml bans everywhere else.
@@ -16,4 +17,5 @@ pub mod chance;
 pub mod clock;
 pub mod disk;
 pub mod net;
+pub mod service;
 pub mod tasks;

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use postroad_config::{Change, Config, Problem, Reload};
 use postroad_delivery::Patience;
 use postroad_host::disk::real::RealDisk;
+use postroad_host::service::ServiceManager;
 use postroad_host::tasks;
 use postroad_server::Services;
 use postroad_spool::Spool;
@@ -27,6 +28,7 @@ pub(crate) struct Reloader {
     current: Mutex<Config>,
     services: Arc<Services<Spool<RealDisk>>>,
     patience: Arc<ArcSwap<Patience>>,
+    manager: Arc<ServiceManager>,
 }
 
 impl Reloader {
@@ -36,25 +38,36 @@ impl Reloader {
         config: Config,
         services: Arc<Services<Spool<RealDisk>>>,
         patience: Arc<ArcSwap<Patience>>,
+        manager: Arc<ServiceManager>,
     ) -> Reloader {
         Reloader {
             file,
             current: Mutex::new(config),
             services,
             patience,
+            manager,
         }
     }
 
     /// Reads the file again. Either all of it holds from now on, or nothing was changed. The names
     /// of the settings that have another value now; or why it is refused, for people.
     pub(crate) async fn reload(&self) -> Result<Vec<String>, String> {
+        let mut current = self.current.lock().await;
+        self.manager.reloading();
+        let reloaded = self.read_and_take(&mut current).await;
+        self.manager.ready(match &reloaded {
+            Ok(_) => "serving; the configuration was read again",
+            Err(_) => "serving; a changed configuration was refused, see the log",
+        });
+        reloaded
+    }
+
+    async fn read_and_take(&self, current: &mut Config) -> Result<Vec<String>, String> {
         let Some(file) = self.file.clone() else {
             let why = "the server was started without a configuration file: \
                        there is none to read again";
-            Event::ConfigRefused { cause: &why }.emit();
-            return Err(why.into());
+            return Err(refused(why, ""));
         };
-        let mut current = self.current.lock().await;
         // A file system or a user database may make it wait.
         let loaded = tasks::blocking(move || configuration::load(Some(&file))).await;
         let loaded = loaded.map_err(|unusable| refuse(&unusable))?;

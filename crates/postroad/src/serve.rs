@@ -12,6 +12,7 @@ use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::Disk;
 use postroad_host::disk::real::RealDisk;
 use postroad_host::net::Listener;
+use postroad_host::service::ServiceManager;
 use postroad_host::tasks::{self, Signal, Signals};
 use postroad_server::Server;
 use postroad_telemetry::{Event, Format, Level};
@@ -88,6 +89,9 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
     let started = RealClock.mono();
     announce(config, file);
     let mut signals = Signals::listen().map_err(|error| format!("no signals: {error}"))?;
+    let manager = ServiceManager::from_environment()
+        .map_err(|error| format!("the service manager can't be reached: {error}"))?;
+    let manager = Arc::new(manager);
 
     // Ports below 1024 are bound while this may still be root; nothing else is done as root.
     let listeners = listen(config)?;
@@ -103,6 +107,7 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
         config.clone(),
         Arc::clone(&node.services),
         Arc::clone(&node.patience),
+        Arc::clone(&manager),
     ));
     let server = Arc::new(Server::default());
     let running = Running {
@@ -123,6 +128,10 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
         took: RealClock.mono().since(started),
     }
     .emit();
+    manager.ready(&status(&addresses));
+    let heart = manager
+        .heartbeat()
+        .map(|each| tasks::spawn(beat(Arc::clone(&manager), each)));
     banner::print(config, plan, &addresses);
 
     loop {
@@ -135,6 +144,7 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
             () = node.broken() => return Err("a part of it has ended that it can't do without; see what that said".into()),
         }
     }
+    manager.stopping("ending sessions and deliveries in order");
     if let Some(control) = &control {
         control.ending();
     }
@@ -142,7 +152,24 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
     if let Some(control) = control {
         control.end().await;
     }
+    if let Some(heart) = heart {
+        heart.abort();
+    }
     Ok(())
+}
+
+/// Tells the service manager that tasks get their turn, until it is aborted.
+async fn beat(manager: Arc<ServiceManager>, each: Duration) {
+    loop {
+        manager.alive();
+        tasks::sleep(each).await;
+    }
+}
+
+/// What the service manager shows of a server that has begun.
+fn status(addresses: &[std::net::SocketAddr]) -> String {
+    let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    format!("serving at {}", addresses.join(", "))
 }
 
 /// Makes the data folder. Durability: its name, and those of the folders above that it may have

@@ -16,5 +16,6 @@ mod limits;
 mod mailboxes;
 mod metrics;
 mod reloading;
+mod service;
 mod starting;
 mod stopping;
