@@ -67,10 +67,13 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[openapi(
     info(
         title = "Postroad's control socket",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
         description = "The queue and the running server, for an operator and programs of theirs. \
             HTTP over a Unix socket that only the server's own user and root may use."
     ),
-    paths(list, show, act, sites, health, ready, metrics, reload, description)
+    paths(list, show, act, sites, health, ready, metrics, reload, description),
+    // Those in paths and queries are not found by themselves.
+    components(schemas(Action, api::State))
 )]
 struct Description;
 
@@ -84,6 +87,11 @@ impl<S: Server> Control<S> {
     /// Around `server`.
     pub fn new(server: Arc<S>) -> Control<S> {
         Control(server)
+    }
+
+    /// The paths of the routes, as OpenAPI writes them.
+    pub fn paths() -> Vec<&'static str> {
+        routes::<S>().iter().map(|(path, _)| *path).collect()
     }
 
     /// The routes.
@@ -107,7 +115,7 @@ impl<S: Server> Control<S> {
     }
 }
 
-/// Each path with what it answers. A test compares them with the description.
+/// Each path with what it answers.
 fn routes<S: Server>() -> [(&'static str, MethodRouter<Control<S>>); 9] {
     [
         ("/v1/queue", get(list::<S>)),
@@ -126,7 +134,7 @@ fn routes<S: Server>() -> [(&'static str, MethodRouter<Control<S>>); 9] {
 ///
 /// A page may have no message and a `next` nevertheless, where none of those examined matched.
 #[utoipa::path(get, path = "/v1/queue", params(Listing), responses(
-    (status = 200, body = Page), (status = 400, body = Refused), (status = 500, body = Refused)
+    (status = 200, body = Page, description = "The page."), (status = 400, body = Refused, description = "What was asked makes no sense."), (status = 500, body = Refused, description = "The store failed.")
 ))]
 async fn list<S: Server>(
     State(Control(server)): State<Control<S>>,
@@ -140,8 +148,8 @@ async fn list<S: Server>(
 
 /// One message and its history.
 #[utoipa::path(get, path = "/v1/queue/{id}", params(("id" = String, Path, description = "its queue id")),
-    responses((status = 200, body = Message), (status = 400, body = Refused),
-        (status = 404, body = Refused), (status = 500, body = Refused)))]
+    responses((status = 200, body = Message, description = "The message."), (status = 400, body = Refused, description = "What was asked makes no sense."),
+        (status = 404, body = Refused, description = "There is no such message."), (status = 500, body = Refused, description = "The store failed.")))]
 async fn show<S: Server>(
     State(Control(server)): State<Control<S>>,
     id: Result<Path<String>, PathRejection>,
@@ -154,8 +162,8 @@ async fn show<S: Server>(
 /// Does something to messages, on one page of the queue.
 #[utoipa::path(post, path = "/v1/queue/do/{action}", request_body = Order,
     params(("action" = Action, Path, description = "what to do")),
-    responses((status = 200, body = Done), (status = 400, body = Refused),
-        (status = 500, body = Refused), (status = 503, body = Refused)))]
+    responses((status = 200, body = Done, description = "What was done."), (status = 400, body = Refused, description = "What was asked makes no sense."),
+        (status = 500, body = Refused, description = "The store failed."), (status = 503, body = Refused, description = "The store takes no changes.")))]
 async fn act<S: Server>(
     State(Control(server)): State<Control<S>>,
     action: Result<Path<Action>, PathRejection>,
@@ -169,13 +177,13 @@ async fn act<S: Server>(
 }
 
 /// Each destination.
-#[utoipa::path(get, path = "/v1/sites", responses((status = 200, body = Vec<Site>)))]
+#[utoipa::path(get, path = "/v1/sites", responses((status = 200, body = Vec<Site>, description = "The destinations.")))]
 async fn sites<S: Server>(State(Control(server)): State<Control<S>>) -> Json<Vec<Site>> {
     Json(server.sites().await)
 }
 
 /// Whether the server is well.
-#[utoipa::path(get, path = "/health", responses((status = 200, body = Health), (status = 503, body = Health)))]
+#[utoipa::path(get, path = "/health", responses((status = 200, body = Health, description = "It is well."), (status = 503, body = Health, description = "It is not well.")))]
 async fn health<S: Server>(State(Control(server)): State<Control<S>>) -> Response {
     let health = server.health();
     let status = if health.ok {
@@ -187,7 +195,7 @@ async fn health<S: Server>(State(Control(server)): State<Control<S>>) -> Respons
 }
 
 /// Whether the server takes mail.
-#[utoipa::path(get, path = "/ready", responses((status = 200), (status = 503, body = Refused)))]
+#[utoipa::path(get, path = "/ready", responses((status = 200, description = "It does."), (status = 503, body = Refused, description = "It does not, and why.")))]
 async fn ready<S: Server>(State(Control(server)): State<Control<S>>) -> Response {
     match server.ready() {
         Ok(()) => StatusCode::OK.into_response(),
@@ -196,13 +204,13 @@ async fn ready<S: Server>(State(Control(server)): State<Control<S>>) -> Response
 }
 
 /// The counters, as OpenMetrics has them.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
+#[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, description = "The counters.", content_type = "application/openmetrics-text")))]
 async fn metrics<S: Server>(State(Control(server)): State<Control<S>>) -> Response {
     ([(header::CONTENT_TYPE, OPENMETRICS)], server.metrics()).into_response()
 }
 
 /// Reads the configuration again.
-#[utoipa::path(post, path = "/v1/reload", responses((status = 200, body = Reloaded), (status = 409, body = Refused)))]
+#[utoipa::path(post, path = "/v1/reload", responses((status = 200, body = Reloaded, description = "It was read, and what has changed holds."), (status = 409, body = Refused, description = "Something is wrong with it; the former one still holds.")))]
 async fn reload<S: Server>(State(Control(server)): State<Control<S>>) -> Response {
     match server.reload().await {
         Ok(reloaded) => Json(reloaded).into_response(),
@@ -211,7 +219,7 @@ async fn reload<S: Server>(State(Control(server)): State<Control<S>>) -> Respons
 }
 
 /// This description.
-#[utoipa::path(get, path = "/openapi.json", responses((status = 200, content_type = "application/json")))]
+#[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "It.", content_type = "application/json")))]
 async fn description() -> Response {
     json(openapi())
 }

@@ -156,6 +156,10 @@ pub async fn carry_out<S: QueueStore>(
             }
             // It was settled in this moment.
             Err(Trouble::Unknown(_)) => done.matched -= 1,
+            // None of them can be done.
+            Err(trouble @ (Trouble::Full | Trouble::ReadOnly)) if done.changed == 0 => {
+                return Err(Wrong::Store(trouble));
+            }
             Err(trouble) => done.failed.push(Failed {
                 id: id.to_string(),
                 why: trouble.to_string(),
