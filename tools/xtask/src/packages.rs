@@ -10,14 +10,14 @@ use std::process::Command;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Program {
     pub(crate) name: &'static str,
-    /// The Debian package that has it.
+    /// The package that has it, of Debian or of PyPI.
     pub(crate) package: &'static str,
     /// What stands in the names of the tests that need it.
     pub(crate) in_test_names: &'static str,
 }
 
-/// All of them.
-pub(crate) const PROGRAMS: [Program; 6] = [
+/// Those that Debian has.
+const PROGRAMS: [Program; 6] = [
     Program {
         name: "smtp-source",
         package: "postfix",
@@ -50,6 +50,18 @@ pub(crate) const PROGRAMS: [Program; 6] = [
     },
 ];
 
+/// Those that Debian doesn't have, and PyPI has.
+const OF_PYPI: [Program; 1] = [Program {
+    name: "openapi-spec-validator",
+    package: "openapi-spec-validator",
+    in_test_names: "openapi_spec_validator",
+}];
+
+/// All of them, wherever they come from.
+pub(crate) fn programs() -> impl Iterator<Item = &'static Program> {
+    PROGRAMS.iter().chain(&OF_PYPI)
+}
+
 impl Program {
     pub(crate) fn is_there(&self) -> bool {
         find(self.name).is_some()
@@ -60,16 +72,31 @@ impl Program {
 fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        .chain([PathBuf::from("/usr/sbin")])
+        .chain([PathBuf::from("/usr/sbin"), python().join("bin")])
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
 }
 
 /// Installs what is missing, where that can be done, and says what it couldn't.
 pub(crate) fn install_missing(allowed: bool) {
-    let missing: Vec<&Program> = PROGRAMS.iter().filter(|p| !p.is_there()).collect();
-    if missing.is_empty() {
+    let missing =
+        |of: &'static [Program]| -> Vec<&Program> { of.iter().filter(|p| !p.is_there()).collect() };
+    install_of_debian(missing(&PROGRAMS), allowed);
+    let of_pypi = missing(&OF_PYPI);
+    let packages: Vec<&str> = of_pypi.iter().map(|p| p.package).collect();
+    if !packages.is_empty()
+        && allowed
+        && let Err(e) = pip_install(&packages)
+    {
+        println!("{e}");
+    }
+    if programs().all(Program::is_there) {
         println!("all clients are there");
+    }
+}
+
+fn install_of_debian(missing: Vec<&Program>, allowed: bool) {
+    if missing.is_empty() {
         return;
     }
     let packages: Vec<&str> = missing.iter().map(|p| p.package).collect();
@@ -111,6 +138,20 @@ fn apt_install(packages: &[&str]) -> Result<(), String> {
         succeed(apt("update").arg("-qq"))?;
         install()
     })
+}
+
+/// The folder of Python's programs, apart from those of the machine.
+fn python() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python")
+}
+
+fn pip_install(packages: &[&str]) -> Result<(), String> {
+    println!("installing {} for Python", packages.join(" "));
+    succeed(Command::new("python3").args(["-m", "venv"]).arg(python()))?;
+    let pip = python().join("bin/pip");
+    let mut install = Command::new(pip);
+    install.args(["install", "--quiet", "--disable-pip-version-check"]);
+    succeed(install.args(packages))
 }
 
 fn apt(what: &str) -> Command {
@@ -171,10 +212,10 @@ impl Drop for NoServices {
     }
 }
 
-/// The path for tests, with the folder of administrators' programs.
+/// The path for tests, with the folders of administrators' programs and of Python's.
 pub(crate) fn path() -> std::ffi::OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let sbin = PathBuf::from("/usr/sbin");
-    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain([sbin]).collect();
+    let more = [PathBuf::from("/usr/sbin"), python().join("bin")];
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain(more).collect();
     std::env::join_paths(folders).unwrap_or_else(|_| OsStr::new(&path).to_owned())
 }

@@ -1,14 +1,14 @@
 //! Everything that CI checks, in one command.
 //!
 //! Tests that need a program of the machine stand in `tests/real_*.rs`, are ignored in an ordinary run,
-//! and have the program in their name ([`PROGRAMS`] says how); those whose program is missing are
+//! and have the program in their name ([`Program`] says how); those whose program is missing are
 //! left out. The tests with SIGKILL read `POSTROAD_KILLS`.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use crate::packages::{self, PROGRAMS, Program};
+use crate::packages::{self, Program};
 use crate::run::{self, Counts};
 use crate::{deps, links};
 
@@ -156,7 +156,7 @@ impl Runner<'_> {
 
     /// The tests with other people's programs, as far as these are there.
     fn real_clients(&self) -> Counts {
-        let missing: Vec<&Program> = PROGRAMS.iter().filter(|p| !p.is_there()).collect();
+        let missing: Vec<&Program> = packages::programs().filter(|p| !p.is_there()).collect();
         for program in &missing {
             println!("left out, for the program is missing: {}", program.name);
         }

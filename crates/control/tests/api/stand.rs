@@ -58,7 +58,7 @@ impl Server for Stand {
         NOW
     }
 
-    fn sites(&self) -> Vec<Site> {
+    async fn sites(&self) -> Vec<Site> {
         vec![Site {
             site: "smtp://mx.example.net:25".into(),
             window: 5,
