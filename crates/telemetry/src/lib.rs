@@ -1,4 +1,4 @@
-//! Names every event once, and writes it as log, metric and message history.
+//! Names every event once, and writes it as log and metric.
 //!
 //! The catalogue is [`Event`]: what is not in it can't be said. Events go through `tracing`; the
 //! [`log()`] made here writes them as text for people or as JSON. It never makes its caller wait:
