@@ -18,7 +18,7 @@ use crate::into_maildirs;
 use crate::maildir::Maildirs;
 use crate::next_hop::{NextHop, NextHops};
 use crate::notice::{About, Notices};
-use crate::outcome::{Attempted, Patience};
+use crate::outcome::{Again, Attempted, Patience};
 use crate::parcel::{Carried, Parcel, Verdict};
 use crate::peer::Peers;
 
@@ -75,7 +75,7 @@ where
         envelope: &Envelope,
         (ix, life): (RecipientIx, &Life),
         verdict: Verdict,
-        not_before: Option<UnixMs>,
+        again: Again,
     ) -> Outcome {
         let now = self.clock.unix();
         let attempted = Attempted {
@@ -85,12 +85,15 @@ where
             life,
             now,
         };
-        attempted.outcome(
-            verdict,
-            &self.patience.load(),
+        attempted.outcome(verdict, &self.patience.load(), again)
+    }
+
+    /// When the recipients of one attempt are tried again, if they have to be.
+    pub fn again(&self, not_before: Option<UnixMs>) -> Again {
+        Again {
             not_before,
-            self.chance.u64(),
-        )
+            chance: self.chance.u64(),
+        }
     }
 
     /// Records outcomes, and with them the notice about all that the message owes one for, where

@@ -31,6 +31,16 @@ impl Default for Patience {
     }
 }
 
+/// What decides when the recipients of one attempt are tried again: the same for all of them, so that
+/// they stay together, in one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// Not before then, where that is known.
+    pub not_before: Option<UnixMs>,
+    /// Spreads what was deferred together.
+    pub chance: u64,
+}
+
 /// A recipient, and what is known of it when an attempt ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempted<'a> {
@@ -43,15 +53,8 @@ pub(crate) struct Attempted<'a> {
 }
 
 impl Attempted<'_> {
-    /// What is recorded of a verdict, which the log is told. `not_before` is when it makes sense to try
-    /// again, where that is known; `chance` spreads what was deferred together.
-    pub(crate) fn outcome(
-        &self,
-        verdict: Verdict,
-        patience: &Patience,
-        not_before: Option<UnixMs>,
-        chance: u64,
-    ) -> Outcome {
+    /// What is recorded of a verdict, which the log is told.
+    pub(crate) fn outcome(&self, verdict: Verdict, patience: &Patience, again: Again) -> Outcome {
         match verdict {
             Verdict::Delivered { how, report } => {
                 if let Some(recipient) = self.target() {
@@ -65,25 +68,19 @@ impl Attempted<'_> {
                 }
                 Outcome::delivered(self.envelope, self.ix, how, report)
             }
-            Verdict::Deferred(report) => self.deferred(report, patience, not_before, chance),
+            Verdict::Deferred(report) => self.deferred(report, patience, again),
             Verdict::Failed(report) => self.failed(report),
         }
     }
 
-    fn deferred(
-        &self,
-        report: Report,
-        patience: &Patience,
-        not_before: Option<UnixMs>,
-        chance: u64,
-    ) -> Outcome {
+    fn deferred(&self, report: Report, patience: &Patience, again: Again) -> Outcome {
         let attempt = match self.life {
             Life::Pending { attempts, .. } => attempts.saturating_add(1),
             _ => 1,
         };
         let received_at = self.envelope.received_at;
         let plan = &patience.retry;
-        let Next::At(due) = plan.next(attempt, received_at, self.now, chance) else {
+        let Next::At(due) = plan.next(attempt, received_at, self.now, again.chance) else {
             let days = plan.give_up_after.as_secs() / 86_400;
             let words = match report.words() {
                 "" => format!("given up after {days} days"),
@@ -93,7 +90,9 @@ impl Attempted<'_> {
         };
         // The last attempt is made when the time is up, whatever else is said.
         let last = received_at + plan.give_up_after;
-        let due = not_before.map_or(due, |at| at.max(self.now).min(last));
+        let due = again
+            .not_before
+            .map_or(due, |at| at.max(self.now).min(last));
         let late = |after: Duration| self.now >= received_at + after;
         let notice = match patience.delay_notice.is_some_and(late) {
             true => owes(self.envelope, self.ix, Action::Delayed),

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
-use postroad_clock::{Mono, UnixMs};
+use postroad_clock::Mono;
 use postroad_host::clock::Clock;
 use postroad_host::disk::Disk;
 use postroad_host::tasks;
@@ -28,6 +28,7 @@ use crate::active::{Active, ActiveSet, Renewals, Saying};
 use crate::deliverer::{Deliverer, trouble_with};
 use crate::next_hop::{NextHop, NextHops};
 use crate::notice::About;
+use crate::outcome::Again;
 use crate::parcel::{Carried, Verdict, enhanced};
 
 /// How much the loop takes on.
@@ -353,20 +354,15 @@ where
                 (Report::plain(&words).with_status(enhanced("4.4.4")), None)
             }
         };
+        let again = self.deliverer.again(not_before);
         for ix in recipients {
             let verdict = Verdict::Deferred(report.clone());
-            self.came_to(message, ix, verdict, not_before);
+            self.came_to(message, ix, verdict, again);
         }
         self.say(message);
     }
 
-    fn came_to(
-        &mut self,
-        id: QueueId,
-        ix: RecipientIx,
-        verdict: Verdict,
-        not_before: Option<UnixMs>,
-    ) {
+    fn came_to(&mut self, id: QueueId, ix: RecipientIx, verdict: Verdict, again: Again) {
         let Some(active) = self.active.get_mut(&id) else {
             return;
         };
@@ -374,7 +370,7 @@ where
         let of = (ix, life);
         let outcome = self
             .deliverer
-            .outcome(id, &active.envelope, of, verdict, not_before);
+            .outcome(id, &active.envelope, of, verdict, again);
         active.came_to(ix, outcome, self.deliverer.clock.unix());
     }
 
@@ -398,8 +394,9 @@ where
                     recipients,
                     feedback,
                 } = carried;
+                let again = self.deliverer.again(None);
                 for (ix, verdict) in recipients {
-                    self.came_to(dispatch.message, ix, verdict, None);
+                    self.came_to(dispatch.message, ix, verdict, again);
                 }
                 self.scheduler.finished(dispatch.id, feedback, now);
                 // If that was the last of the message, the scheduler says so, and all is said at

@@ -212,9 +212,10 @@ impl<D: Disk, C: Clock + Clone> Node<D, C> {
             };
             let carried = self.deliverer.carry(&hop, &parcel).await;
             for (ix, verdict) in carried.recipients {
+                let again = self.deliverer.again(None);
                 let outcome = self
                     .deliverer
-                    .outcome(id, envelope, (ix, life), verdict, None);
+                    .outcome(id, envelope, (ix, life), verdict, again);
                 life.apply(&outcome, due);
                 outcomes.push((ix, outcome));
             }
@@ -613,4 +614,36 @@ fn a_store_that_is_read_only_for_long_is_told_of_once() -> io::Result<()> {
     });
     assert_eq!(said, ["delivery.trouble|the spool is read-only"]);
     Ok(())
+}
+
+#[test]
+fn recipients_that_were_deferred_together_are_tried_together() -> io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let node = Node::new(RealDisk, folder.path(), MemoryStore::new(), RealClock)?;
+    // Where each mailbox should be stands a file, so that none takes the message.
+    std::fs::create_dir_all(folder.path().join("example.org"))?;
+    let to: Vec<String> = (0..20).map(|n| format!("b{n}@example.org")).collect();
+    for n in 0..20 {
+        std::fs::write(
+            folder.path().join(format!("example.org/b{n}")),
+            "in the way",
+        )?;
+    }
+    let to: Vec<&str> = to.iter().map(String::as_str).collect();
+    let store = node.store.clone();
+    tasks::run(0, async {
+        let (sender, fresh) = tokio::sync::mpsc::channel(1);
+        let received = RealClock.unix();
+        let leased = commit(&store, envelope(&to, received, OCTETS.len()), OCTETS).await;
+        sender.send(leased).await.expect("there is room");
+        let runner = Runner::new(node.deliverer, Pace::default());
+        runner
+            .run(fresh, tasks::sleep(Duration::from_millis(500)))
+            .await;
+        let page = store.page(None, 1).await.expect("it is in memory");
+        let lives = &page[0].state.lives;
+        let due: Vec<_> = lives.iter().map(Life::pending_due).collect();
+        assert!(due[0] > Some(RealClock.unix()), "{lives:?}");
+        assert!(due.iter().all(|at| *at == due[0]), "{due:?}");
+    })
 }
