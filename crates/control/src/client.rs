@@ -166,6 +166,7 @@ impl Client {
             .body(Full::new(body))
             .map_err(|error| broken(&error))?;
         let answer = async {
+            // An error is that of the connection, which the server ended.
             self.sender.ready().await?;
             let response = self.sender.send_request(request).await?;
             let status = response.status();
@@ -173,10 +174,20 @@ impl Client {
             Ok((status, octets))
         };
         match tasks::timeout(ANSWER, answer).await {
-            Ok(answer) => answer.map_err(|error: hyper::Error| broken(&error)),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) if ended(&error) => Err(Unanswered::Broken(CLOSED.into())),
+            Ok(Err(error)) => Err(broken(&error)),
             Err(tasks::TimedOut) => Err(Unanswered::Broken("it took too long to answer".into())),
         }
     }
+}
+
+/// Where the mode of the socket lets somebody through whom it is not for.
+const CLOSED: &str = "the server closed the connection: it answers its own user and root alone, or it is \
+                      just ending";
+
+fn ended(error: &hyper::Error) -> bool {
+    error.is_closed() || error.is_incomplete_message() || error.is_canceled()
 }
 
 fn accepted((status, octets): (StatusCode, Bytes)) -> Result<Bytes, Unanswered> {

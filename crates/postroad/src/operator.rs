@@ -10,8 +10,8 @@ use postroad_config::Config;
 use postroad_control::api::{Health, Reloaded, Site};
 use postroad_control::socket::Socket;
 use postroad_control::{Control, Server, Sites, view};
-use postroad_delivery::{Handle, InFlight};
-use postroad_directory::{Directory, NextHop};
+use postroad_delivery::{Handle, InFlight, NextHop};
+use postroad_directory::{Directory, NextHop as Hop};
 use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::real::RealDisk;
 use postroad_host::tasks::{self, Task};
@@ -101,12 +101,16 @@ pub(crate) struct Destinations(pub(crate) Arc<Directory>);
 
 impl Sites for Destinations {
     fn site(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> String {
-        match (redirect, self.0.next_hop(&target.host)) {
-            (Some(route), _) => route.0.to_string(),
-            (None, Some(NextHop::Mailbox)) => "local".into(),
-            (None, Some(NextHop::Peer(peer))) => peer.to_string(),
-            (None, None) => "nowhere".into(),
+        if let Some(route) = redirect {
+            return route.0.to_string();
         }
+        let next_hop = match self.0.next_hop(&target.host) {
+            Some(Hop::Mailbox) => NextHop::Maildirs,
+            Some(Hop::Peer(peer)) => NextHop::Peer(peer.clone()),
+            None => return "nowhere".into(),
+        };
+        // Only what leads nowhere has no site.
+        next_hop.site().map_or("nowhere".into(), |s| s.to_string())
     }
 }
 

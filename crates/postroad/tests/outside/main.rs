@@ -15,6 +15,7 @@ mod harness;
 mod limits;
 mod mailboxes;
 mod metrics;
+mod operating;
 mod reloading;
 mod service;
 mod starting;
