@@ -148,7 +148,7 @@ impl Settings {
         Grammar {
             limits: self.limits.address,
             extensions: if extended {
-                self.understood()
+                self.extensions()
             } else {
                 Extensions::default()
             },
@@ -158,28 +158,19 @@ impl Settings {
     /// How long a line may be. A client that leaves out EHLO may still send long lines, for a
     /// shorter line must not be refused as too long.
     pub(crate) fn line_limits(&self) -> LineLimits {
-        LineLimits::new(self.limits.command_line, &self.understood())
-    }
-
-    /// What is offered, and DSN: what a sender wishes to hear of is read and kept even while the
-    /// server doesn't promise to tell it, so that a message that waits for its notice has it.
-    fn understood(&self) -> Extensions {
-        Extensions {
-            dsn: true,
-            ..self.extensions()
-        }
+        LineLimits::new(self.limits.command_line, &self.extensions())
     }
 }
 
 impl Default for Offered {
-    /// All but DSN, which promises notices.
+    /// All of them.
     fn default() -> Offered {
         Offered {
             pipelining: true,
             eight_bit_mime: true,
             chunking: true,
             smtputf8: true,
-            dsn: false,
+            dsn: true,
         }
     }
 }

@@ -19,6 +19,7 @@ fn a_message_is_taken() {
             "250-CHUNKING",
             "250-SMTPUTF8",
             "250-ENHANCEDSTATUSCODES",
+            "250-DSN",
             "250-HELP",
             "250-SIZE 52428800",
             "250 LIMITS MAILMAX=1000 RCPTMAX=1000",
