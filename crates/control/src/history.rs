@@ -8,14 +8,14 @@ use postroad_store::Entry;
 use crate::api::{Happened, Message, Recipient, RecipientState, State, What as Shown};
 use crate::view::{self, Sites, time};
 
-/// So many recipients have a sentence of their own; the others are in `recipients`.
+/// So many sentences are about recipients; what they don't say is in `recipients`.
 const MOST_SENTENCES: usize = 10;
 
 /// `entry` at `now`, with its history.
 pub fn told(entry: &Entry, sites: &dyn Sites, now: UnixMs) -> Message {
     let mut message = view::message(entry, sites, now);
     message.history = history(entry);
-    message.plainly = plainly(entry, &message, now);
+    message.plainly = plainly(entry, &message, sites, now);
     message
 }
 
@@ -131,25 +131,64 @@ fn reply_and_words(report: &Report) -> String {
 }
 
 /// What happened, where it stands and what comes next, in sentences.
-fn plainly(entry: &Entry, message: &Message, now: UnixMs) -> Vec<String> {
+fn plainly(entry: &Entry, message: &Message, sites: &dyn Sites, now: UnixMs) -> Vec<String> {
     let mut said = vec![came(entry, message)];
     said.extend(settled(message));
-    let mut others = 0;
+    let pending = pending(entry, message);
+    let (told, untold) = pending.split_at(pending.len().min(MOST_SENTENCES));
+    said.extend(told.iter().map(|alike| stands(alike, message.state, now)));
+    let others: usize = untold.iter().map(|alike| alike.count).sum();
+    if others > 0 {
+        said.push(format!("{others} more recipients are pending."));
+    }
+    if !pending.is_empty() {
+        let end = entry.envelope.received_at + sites.given_up_after();
+        said.push(given_up(end, message, now));
+    }
+    said.extend(comes_next(entry, message, now));
+    said
+}
+
+/// Pending recipients of whom the same can be said.
+struct Alike<'m> {
+    first: &'m Recipient,
+    due: UnixMs,
+    count: usize,
+}
+
+fn pending<'m>(entry: &Entry, message: &'m Message) -> Vec<Alike<'m>> {
+    let mut all: Vec<Alike<'m>> = Vec::new();
     for (life, recipient) in entry.state.lives.iter().zip(&message.recipients) {
         let Life::Pending { due, .. } = life else {
             continue;
         };
-        if others > 0 || said.len() > MOST_SENTENCES {
-            others += 1;
-            continue;
+        let of = |r: &Recipient| (r.site.clone(), r.attempts, r.next.clone(), r.last.clone());
+        // Those of a domain stand together, mostly.
+        match all.last_mut() {
+            Some(alike) if of(alike.first) == of(recipient) => alike.count += 1,
+            _ => all.push(Alike {
+                first: recipient,
+                due: *due,
+                count: 1,
+            }),
         }
-        said.push(stands(recipient, *due, message.state, now));
     }
-    if others > 0 {
-        said.push(format!("{others} more recipients are pending."));
+    all
+}
+
+fn given_up(end: UnixMs, message: &Message, now: UnixMs) -> String {
+    let told = match message.sender.as_str() {
+        "" => "and nobody is told",
+        _ => "and its sender is told, if it wants to be",
+    };
+    if end <= now {
+        return format!(
+            "Its time is up: what another attempt doesn't deliver is given up, {told}."
+        );
     }
-    said.extend(comes_next(entry, message, now));
-    said
+    let left = span(end.since(now).as_secs());
+    let at = time(end);
+    format!("What is not delivered in {left}, by {at}, is given up then, {told}.")
 }
 
 fn came(entry: &Entry, message: &Message) -> String {
@@ -189,22 +228,32 @@ fn settled(message: &Message) -> Option<String> {
     (!parts.is_empty()).then(|| format!("Of {all} recipients, {}.", parts.join(", ")))
 }
 
-/// Where a pending recipient stands.
-fn stands(recipient: &Recipient, due: UnixMs, state: State, now: UnixMs) -> String {
+/// Where pending recipients stand.
+fn stands(alike: &Alike<'_>, state: State, now: UnixMs) -> String {
     let Recipient {
         address,
         site,
         attempts,
         last,
         ..
-    } = recipient;
-    let tried = match (attempts, last) {
-        (0, _) => "was not tried yet".to_owned(),
-        (1, None) => "was tried once".to_owned(),
-        (1, Some(last)) => format!("was tried once: {last}"),
-        (attempts, None) => format!("was tried {attempts} times"),
-        (attempts, Some(last)) => format!("was tried {attempts} times, and the last said: {last}"),
+    } = alike.first;
+    let others = match alike.count {
+        1 => String::new(),
+        2 => " and 1 other".to_owned(),
+        count => format!(" and {} others", count - 1),
     };
+    let times = match attempts {
+        0 => "was not tried yet".to_owned(),
+        1 => "was tried once".to_owned(),
+        2 => "was tried twice".to_owned(),
+        attempts => format!("was tried {attempts} times"),
+    };
+    let tried = match (attempts, last) {
+        (1, Some(last)) => format!("{times}: {last}"),
+        (2.., Some(last)) => format!("{times}, and the last said: {last}"),
+        _ => times,
+    };
+    let due = alike.due;
     let next = match state {
         State::Active | State::Held | State::Notice => String::new(),
         State::Queued | State::Deferred if due <= now => {
@@ -221,7 +270,7 @@ fn stands(recipient: &Recipient, due: UnixMs, state: State, now: UnixMs) -> Stri
     } else {
         "."
     };
-    format!("The mail for {address} {tried}{stop}{next}")
+    format!("The mail for {address}{others} {tried}{stop}{next}")
 }
 
 fn comes_next(entry: &Entry, message: &Message, now: UnixMs) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! One queued message in the words of the API.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use postroad_clock::UnixMs;
 use postroad_queue::{Life, RouteKey};
@@ -8,8 +10,11 @@ use postroad_wire::address::Mailbox;
 
 use crate::api::{Client, Message, Recipient, RecipientState, State};
 
-/// Says to which destination a recipient's mail goes by the present configuration.
+/// Says what becomes of mail by the present configuration.
 pub trait Sites: Send + Sync + 'static {
+    /// After how long from its receipt what could not be delivered is given up.
+    fn given_up_after(&self) -> Duration;
+
     /// The name of the destination; `redirect` is the route an operator chose for the message.
     fn site(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> String;
 }

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use postroad_clock::{Mono, UnixMs};
 use postroad_config::Config;
 use postroad_control::api::{Health, Reloaded, Site};
 use postroad_control::socket::Socket;
 use postroad_control::{Control, Server, Sites, view};
-use postroad_delivery::{Handle, InFlight, NextHop};
+use postroad_delivery::{Handle, InFlight, NextHop, Patience};
 use postroad_directory::{Directory, NextHop as Hop};
 use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::real::RealDisk;
 use postroad_host::tasks::{self, Task};
-use postroad_queue::RouteKey;
 use postroad_queue::scheduler::{SiteView, Standing};
+use postroad_queue::{RetryPlan, RouteKey};
 use postroad_reply::QueueId;
 use postroad_server::Services;
 use postroad_spool::Spool;
@@ -95,16 +96,25 @@ fn cannot_bind(path: &Path, error: &std::io::Error) -> String {
     )
 }
 
-/// Where mail goes by the configuration, as the operator sees it.
+/// Where mail goes by the configuration, and how long it is tried, as the operator sees it.
 #[derive(Debug, Clone)]
-pub(crate) struct Destinations(pub(crate) Arc<Directory>);
+pub(crate) struct Destinations {
+    /// Which domain goes where.
+    pub(crate) directory: Arc<Directory>,
+    /// How often and how long.
+    pub(crate) retry: RetryPlan,
+}
 
 impl Sites for Destinations {
+    fn given_up_after(&self) -> Duration {
+        self.retry.give_up_after
+    }
+
     fn site(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> String {
         if let Some(route) = redirect {
             return route.0.to_string();
         }
-        let next_hop = match self.0.next_hop(&target.host) {
+        let next_hop = match self.directory.next_hop(&target.host) {
             Some(Hop::Mailbox) => NextHop::Maildirs,
             Some(Hop::Peer(peer)) => NextHop::Peer(peer.clone()),
             None => return "nowhere".into(),
@@ -124,6 +134,8 @@ pub(crate) struct Running {
     pub(crate) deliveries: InFlight,
     /// Talks to the delivery.
     pub(crate) delivery: Handle,
+    /// How long it tries.
+    pub(crate) patience: Arc<ArcSwap<Patience>>,
     /// What reads the configuration again.
     pub(crate) reloader: Arc<Reloader>,
     /// When it began.
@@ -132,10 +144,22 @@ pub(crate) struct Running {
     pub(crate) ending: AtomicBool,
 }
 
+impl Running {
+    fn destinations(&self) -> Destinations {
+        Destinations {
+            directory: Arc::clone(&self.services.settings.load().directory),
+            retry: self.patience.load().retry,
+        }
+    }
+}
+
 impl Sites for Running {
+    fn given_up_after(&self) -> Duration {
+        self.destinations().given_up_after()
+    }
+
     fn site(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> String {
-        let directory = Arc::clone(&self.services.settings.load().directory);
-        Destinations(directory).site(target, redirect)
+        self.destinations().site(target, redirect)
     }
 }
 

@@ -39,6 +39,10 @@ pub(crate) struct Stand {
 }
 
 impl Sites for Stand {
+    fn given_up_after(&self) -> Duration {
+        Duration::from_secs(5 * 86_400)
+    }
+
     fn site(&self, target: &Mailbox, redirect: Option<&RouteKey>) -> String {
         match redirect {
             Some(route) => route.0.to_string(),

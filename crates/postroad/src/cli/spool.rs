@@ -62,7 +62,10 @@ impl OwnSpool {
         eprintln!("no server runs; this is the queue in {}", folder.display());
         Ok(OwnSpool {
             spool: opened.spool,
-            destinations: Destinations(Arc::clone(&loaded.directory)),
+            destinations: Destinations {
+                directory: Arc::clone(&loaded.directory),
+                retry: wiring::patience(config).retry,
+            },
             threads,
             log,
         })
