@@ -222,7 +222,9 @@ settings! {
         /// Connections to other servers in use at once.
         connections: u32 = is(500u32), within(1, 100_000), Restart;
         /// Connections to one next hop in use at once, at its best: it begins with five, and one
-        /// that is in trouble gets fewer.
+        /// that is in trouble gets fewer. After more trouble it is left alone for a minute, or for
+        /// `retry_first` if that is less; then for twice as long each time, up to an hour or
+        /// `retry_longest`.
         connections_per_site: u32 = is(20u32), within(1, 10_000), Restart;
         /// Recipients of a message that are said to a next hop in one transaction.
         recipients_per_transaction: u32 = is(100u32), within(1, 10_000), Restart;

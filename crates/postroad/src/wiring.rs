@@ -159,10 +159,21 @@ pub(crate) fn pace(config: &Config) -> Pace {
             largest_window: delivery.connections_per_site,
             most_under_way: (delivery.connections as usize)
                 .saturating_add(delivery.concurrency as usize),
+            pause: pause(config),
             ..scheduler::Limits::default()
         },
         into_maildirs: delivery.concurrency,
         ..Pace::default()
+    }
+}
+
+/// For how long a next hop in trouble is left alone: no longer than a message for it would wait.
+fn pause(config: &Config) -> scheduler::Pause {
+    let (delivery, pause) = (&config.delivery, scheduler::Pause::default());
+    scheduler::Pause {
+        first: pause.first.min(delivery.retry_first),
+        longest: pause.longest.min(delivery.retry_longest),
+        ..pause
     }
 }
 

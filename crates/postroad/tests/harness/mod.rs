@@ -7,6 +7,7 @@
 )]
 
 pub mod asked;
+pub mod next_hop;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -118,6 +119,50 @@ impl Server {
         answer
     }
 
+    /// What the control socket answers to a GET.
+    pub fn look(&self, path: &str) -> serde_json::Value {
+        let answer = self.control("GET", path);
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a header and a body");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"))
+    }
+
+    /// The messages in the queue, oldest first.
+    pub fn queue(&self) -> Vec<serde_json::Value> {
+        let page = self.look("/v1/queue?most=10000");
+        page["messages"].as_array().expect("a list").clone()
+    }
+
+    /// Waits until something is so.
+    pub fn wait_until(&self, what: &str, so: impl Fn() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !so() {
+            assert!(
+                Instant::now() < end,
+                "{what} never came; the server said:\n{}",
+                self.lines().join("\n")
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Runs a command of the binary against this server, and gives what it printed.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_postroad"))
+            .args(arguments)
+            .arg("--socket")
+            .arg(self.data.join("control.sock"))
+            .output()
+            .expect("run the binary");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {printed}{complained}"
+        );
+        printed
+    }
+
     /// Waits until a line after the first `before` satisfies the test, and gives it.
     pub fn wait_for_line_after(&self, before: usize, test: impl Fn(&str) -> bool) -> String {
         let end = Instant::now() + PATIENCE;
@@ -188,10 +233,21 @@ impl Server {
 
     /// Sends one message to one recipient and insists on the 250.
     pub fn send(&self, recipient: &str, octets: &[u8]) {
+        self.send_from("sender@client.test", &[recipient], octets);
+    }
+
+    /// Sends one message and insists on the 250.
+    pub fn send_from(&self, reverse_path: &str, recipients: &[&str], octets: &[u8]) {
         let mut client = self.connect();
         client.expect("EHLO client.test", 250);
-        client.expect("MAIL FROM:<sender@client.test>", 250);
-        client.expect(&format!("RCPT TO:<{recipient}>"), 250);
+        let body = match octets.is_ascii() {
+            true => "",
+            false => " BODY=8BITMIME",
+        };
+        client.expect(&format!("MAIL FROM:<{reverse_path}>{body}"), 250);
+        for recipient in recipients {
+            client.expect(&format!("RCPT TO:<{recipient}>"), 250);
+        }
         client.expect("DATA", 354);
         client.send_data(octets).expect("send the data");
         assert_eq!(client.reply().expect("a final reply").0, 250);
