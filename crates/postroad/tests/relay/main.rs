@@ -10,3 +10,6 @@
 mod down;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod liars;
+mod once;
+mod ways;
