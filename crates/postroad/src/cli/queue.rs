@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal};
 use clap::{Args, Subcommand};
 use postroad_control::Filter;
 use postroad_control::api::{Action, Done, Message, Order, Place};
+use postroad_control::queue::PAGE;
 use postroad_host::tasks;
 use postroad_wire::peer::Peer;
 
@@ -204,6 +205,10 @@ async fn list(door: &mut Door, asked: List) -> Result<Ended, Failure> {
     };
     let filter = asked.filters.filter();
     let mut place = Place::default();
+    if filter.is_empty() && limit < PAGE {
+        // One more than is shown tells whether there are more.
+        place.most = Some(limit + 1);
+    }
     let (mut shown, mut examined, mut more) = (0, 0, false);
     let mut progress = Progress::default();
     loop {
@@ -319,7 +324,11 @@ async fn all_pages(door: &mut Door, task: &Task) -> Result<Done, Failure> {
             (None, Some(next)) => order.place.cursor = Some(next),
             (None, None) => return Ok(all),
         }
-        progress.show(all.examined, all.matched, past(task.action));
+        let what = match order.dry_run {
+            true => "found",
+            false => past(task.action),
+        };
+        progress.show(all.examined, all.matched, what);
     }
 }
 
