@@ -1,6 +1,7 @@
 //! The promise of the 250, against SIGKILL: clients send numbered messages without pause, the
 //! server is killed at random moments and started again on the same folder, and in the end every
-//! acknowledged message is in its mailbox.
+//! acknowledged message is in its mailbox, or has reached the next hop. What the next hop took just before
+//! the server was killed comes again, as nothing on this side of it can know; how often is printed.
 //!
 //! The page cache survives a SIGKILL, so this says nothing about fsync; `tools/sim` does that.
 //! `POSTROAD_KILLS` sets how many times the server is killed, `POSTROAD_SEED` when.
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use harness::next_hop::{At, NextHop, Say};
 use harness::{Client, Delivered, Server, count_by};
 
 const CLIENTS: usize = 8;
@@ -37,12 +39,36 @@ body_file_threshold = \"16 KiB\"
 level = \"warn\"
 ";
 
+const RELAYING: &str = "
+[relay]
+trusted_networks = [\"127.0.0.0/8\"]
+
+[delivery]
+retry_first = \"1s\"
+";
+
+/// Where the mail goes.
+struct Way {
+    settings: String,
+    /// For whom a client's message of this number is.
+    recipients: fn(usize, usize) -> Vec<String>,
+    /// What there is in the end, and of which messages: by a name for it.
+    ends: Vec<(&'static str, End)>,
+}
+
+/// Where mail ends.
+struct End {
+    found: Box<dyn Fn(&Server) -> Vec<Delivered>>,
+    /// Whether the message of this number is for it.
+    takes: fn(usize) -> bool,
+}
+
 /// What the clients share.
-#[derive(Default)]
 struct Run {
     address: Mutex<Option<SocketAddr>>,
     enough: AtomicBool,
     ledger: Mutex<Ledger>,
+    recipients: fn(usize, usize) -> Vec<String>,
 }
 
 /// What each message's fate is, as far as its client knows.
@@ -55,12 +81,60 @@ struct Ledger {
 
 #[test]
 fn what_was_acknowledged_survives_every_kill() {
+    let mailboxes = End {
+        found: Box::new(|server| harness::messages(&server.data)),
+        takes: |_| true,
+    };
+    kill_again_and_again(&Way {
+        settings: SETTINGS.to_owned(),
+        recipients: |client, _| vec![format!("box{client}@example.test")],
+        ends: vec![("mailboxes", mailboxes)],
+    });
+}
+
+#[test]
+fn what_was_acknowledged_reaches_the_next_hop_through_every_kill() {
+    let hop = NextHop::with_manner(|moment| match (moment.at, moment.before % 40) {
+        // Time for a kill between its answer and what becomes of that.
+        (At::Message, 0..8) => Say::Late(Duration::from_millis(20)),
+        (At::Message, 20) => Say::last("421 4.3.2 going down"),
+        (At::Mail, 30) => Say::last("421 4.3.2 going down"),
+        _ => Say::Usual,
+    });
+    let settings = format!("{RELAYING}{SETTINGS}{}", hop.route("far.test"));
+    let far = End {
+        found: Box::new(move |_| hop.taken()),
+        takes: |_| true,
+    };
+    let mailboxes = End {
+        found: Box::new(|server| harness::messages(&server.data)),
+        takes: |number| number.is_multiple_of(3),
+    };
+    kill_again_and_again(&Way {
+        settings,
+        recipients: |client, number| {
+            let mut all = vec![format!("box{client}@far.test")];
+            if number.is_multiple_of(3) {
+                all.push(format!("box{client}@example.test"));
+            }
+            all
+        },
+        ends: vec![("next hop", far), ("mailboxes", mailboxes)],
+    });
+}
+
+fn kill_again_and_again(way: &Way) {
     let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
     let kills = number("POSTROAD_KILLS").unwrap_or(3);
     let seed = number("POSTROAD_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     println!("kills: {kills}, seed: {seed}");
     let folder = tempfile::tempdir().expect("a folder");
-    let run = Arc::new(Run::default());
+    let run = Arc::new(Run {
+        address: Mutex::default(),
+        enough: AtomicBool::default(),
+        ledger: Mutex::default(),
+        recipients: way.recipients,
+    });
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let run = Arc::clone(&run);
@@ -72,7 +146,7 @@ fn what_was_acknowledged_survives_every_kill() {
     // same moments again, though not the same threads in them.
     let mut random = seed | 1;
     for _ in 0..kills {
-        let server = Server::start(folder.path(), SETTINGS);
+        let server = Server::start(folder.path(), &way.settings);
         *run.address.lock().expect("no client panics") = Some(server.address);
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -83,7 +157,7 @@ fn what_was_acknowledged_survives_every_kill() {
     }
 
     // The last start: everything still owed is delivered.
-    let mut server = Server::start(folder.path(), SETTINGS);
+    let mut server = Server::start(folder.path(), &way.settings);
     *run.address.lock().expect("no client panics") = Some(server.address);
     thread::sleep(Duration::from_millis(300));
     run.enough.store(true, Ordering::SeqCst);
@@ -91,14 +165,18 @@ fn what_was_acknowledged_survives_every_kill() {
         client.join().expect("a client panicked");
     }
     let ledger = run.ledger.lock().expect("no client panics");
-    wait_until_delivered(&server, &ledger);
+    wait_until_empty(&server);
     assert!(server.terminate().success());
 
-    let mut wrong = compare(&harness::messages(&server.data), &ledger);
+    let mut wrong = Vec::new();
+    for (name, end) in &way.ends {
+        let found = (end.found)(&server);
+        wrong.extend(compare(name, &found, &ledger, end.takes));
+    }
     if ledger.acknowledged.len() as u64 <= kills * 10 {
         wrong.push("too few messages to mean anything".into());
     }
-    let queued = still_queued(&folder);
+    let queued = still_queued(&folder, &way.settings);
     if queued != 0 {
         wrong.push(format!("{queued} messages are still in the spool"));
     }
@@ -112,21 +190,36 @@ fn what_was_acknowledged_survives_every_kill() {
     }
 }
 
-/// What is wrong with the mailboxes, by what the clients know.
-fn compare(found: &[Delivered], ledger: &Ledger) -> Vec<String> {
+/// What is wrong with what there is in the end, by what the clients know.
+fn compare(
+    end: &str,
+    found: &[Delivered],
+    ledger: &Ledger,
+    takes: fn(usize) -> bool,
+) -> Vec<String> {
     let counts = count_by(found, "X-Number:");
     let twice = counts.values().filter(|n| **n > 1).count();
     println!(
-        "acknowledged {}, in doubt {}, delivered {}, of them more than once {twice}",
-        ledger.acknowledged.len(),
-        ledger.in_doubt.len(),
+        "{end}: acknowledged {}, in doubt {}, delivered {}, of them more than once {twice}",
+        ledger
+            .acknowledged
+            .iter()
+            .filter(|name| takes(number_of(name)))
+            .count(),
+        ledger
+            .in_doubt
+            .iter()
+            .filter(|name| takes(number_of(name)))
+            .count(),
         counts.len()
     );
     let lost = ledger.acknowledged.iter();
-    let lost = lost.filter(|name| !counts.contains_key(*name));
-    let lost = lost.map(|name| format!("lost: {name} was acknowledged and is in no mailbox"));
-    let sent =
-        |name: &&String| ledger.acknowledged.contains(*name) || ledger.in_doubt.contains(*name);
+    let lost = lost.filter(|name| takes(number_of(name)) && !counts.contains_key(*name));
+    let lost = lost.map(|name| format!("lost: {name} was acknowledged and did not come to {end}"));
+    let sent = |name: &&String| {
+        let known = ledger.acknowledged.contains(*name) || ledger.in_doubt.contains(*name);
+        known && takes(number_of(name))
+    };
     let never = counts.keys().filter(|name| !sent(name));
     let never = never.map(|name| format!("too much: {name} came, and was never sent to its end"));
     let altered = found.iter().filter_map(|message| {
@@ -138,8 +231,8 @@ fn compare(found: &[Delivered], ledger: &Ledger) -> Vec<String> {
 }
 
 /// How many messages a new start finds in the spool.
-fn still_queued(folder: &tempfile::TempDir) -> u64 {
-    let settings = SETTINGS.replace("\"warn\"", "\"info\"");
+fn still_queued(folder: &tempfile::TempDir, settings: &str) -> u64 {
+    let settings = settings.replace("\"warn\"", "\"info\"");
     let server = Server::start(folder.path(), &settings);
     let opened = server.wait_for_line(|line| line.contains("\"spool.opened\""));
     let (_, after) = opened
@@ -149,14 +242,10 @@ fn still_queued(folder: &tempfile::TempDir) -> u64 {
     digits.and_then(|d| d.parse().ok()).expect("a number")
 }
 
-fn wait_until_delivered(server: &Server, ledger: &Ledger) {
+/// As long as it takes at most; what is missing then, the comparison finds.
+fn wait_until_empty(server: &Server) {
     for _ in 0..600 {
-        let counts = count_by(&harness::messages(&server.data), "X-Number:");
-        if ledger
-            .acknowledged
-            .iter()
-            .all(|name| counts.contains_key(name))
-        {
+        if server.queue().is_empty() {
             return;
         }
         thread::sleep(Duration::from_millis(100));
@@ -190,9 +279,14 @@ fn one_connection(
     while !run.enough.load(Ordering::SeqCst) {
         *number += 1;
         let name = format!("{client}-{number}");
-        let batch = format!("MAIL FROM:<>\r\nRCPT TO:<box{client}@example.test>\r\nDATA\r\n");
-        connection.raw(batch.as_bytes())?;
-        for expected in [250, 250, 354] {
+        let mut batch = "MAIL FROM:<>\r\n".to_owned();
+        let recipients = (run.recipients)(client, *number);
+        for recipient in &recipients {
+            batch.push_str(&format!("RCPT TO:<{recipient}>\r\n"));
+        }
+        connection.raw(format!("{batch}DATA\r\n").as_bytes())?;
+        for at in 0..recipients.len() + 2 {
+            let expected = if at > recipients.len() { 354 } else { 250 };
             let (code, texts) = connection.reply()?;
             assert_eq!(code, expected, "{texts:?}");
         }
@@ -216,8 +310,7 @@ fn one_connection(
 
 /// The message of a name: every seventh is long enough for a body file.
 fn octets_of(name: &str) -> Vec<u8> {
-    let (_, number) = name.split_once('-').expect("client-number");
-    let number: usize = number.parse().expect("a number");
+    let number = number_of(name);
     let lines = if number.is_multiple_of(7) {
         400
     } else {
@@ -228,4 +321,9 @@ fn octets_of(name: &str) -> Vec<u8> {
         text.push_str(&format!("{name} line {line} {}\r\n", "x".repeat(60)));
     }
     text.into_bytes()
+}
+
+fn number_of(name: &str) -> usize {
+    let (_, number) = name.split_once('-').expect("client-number");
+    number.parse().expect("a number")
 }
