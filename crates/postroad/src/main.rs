@@ -1,6 +1,6 @@
 //! The binary: command line and wiring.
 //!
-//! * `cli`: what can be asked of it;
+//! * `cli`: what can be asked of it; `sendmail`: how programs of this machine send mail through it;
 //! * `configuration`: reads the one file, and says all that is wrong with it;
 //! * `wiring`: makes each crate's settings from the configuration;
 //! * `reload`: reads it again while the server runs;
@@ -20,6 +20,7 @@ mod operator;
 mod privileges;
 mod reload;
 mod reports;
+mod sendmail;
 mod serve;
 mod wiring;
 

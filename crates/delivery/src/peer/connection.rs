@@ -19,10 +19,10 @@ const READ: usize = 4096;
 
 /// A connection and its session.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub struct Connection {
     io: net::Connection,
     /// What both sides have said.
-    pub(super) session: ClientSession,
+    pub session: ClientSession,
     /// What is to be sent next.
     out: BytesMut,
     /// What the peer offers.
@@ -37,7 +37,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// A connection that has just been made, with a session that has just begun.
-    pub(super) fn new(io: net::Connection, session: ClientSession, peer: Peer) -> Connection {
+    pub fn new(io: net::Connection, session: ClientSession, peer: Peer) -> Connection {
         Connection {
             io,
             session,
@@ -50,7 +50,7 @@ impl Connection {
     }
 
     /// Waits until a message may be begun.
-    pub(super) async fn until_ready<C: Clock>(&mut self, clock: &C) -> Result<(), Closed> {
+    pub async fn until_ready<C: Clock>(&mut self, clock: &C) -> Result<(), Closed> {
         loop {
             while let Some(event) = self.poll_event() {
                 if let Event::Closed(why) = event {
@@ -72,7 +72,7 @@ impl Connection {
     }
 
     /// The session's next event.
-    pub(super) fn poll_event(&mut self) -> Option<Event> {
+    pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.session.poll_event();
         if let Some(Event::Ready(offered)) = &event {
             self.offered = offered.clone();
@@ -88,7 +88,7 @@ impl Connection {
     }
 
     /// Says QUIT and waits for the reply (RFC 5321 4.1.1.10).
-    pub(super) async fn quit<C: Clock>(mut self, clock: &C) {
+    pub async fn quit<C: Clock>(mut self, clock: &C) {
         if self.until_ready(clock).await.is_ok() {
             self.session.quit(clock.mono());
         }
@@ -98,7 +98,7 @@ impl Connection {
     }
 
     /// Waits for one thing: something was read or written, or a time-out has come.
-    pub(super) async fn step<C: Clock>(&mut self, clock: &C) {
+    pub async fn step<C: Clock>(&mut self, clock: &C) {
         if self.out.is_empty() {
             self.session.poll_transmit(&mut self.out);
         }

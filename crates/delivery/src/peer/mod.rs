@@ -16,7 +16,7 @@
 //! * `words` makes reports of replies and failures.
 
 mod carry;
-mod connection;
+pub mod connection;
 mod kept;
 mod open;
 mod told;

@@ -19,12 +19,14 @@ mod say;
 mod spool;
 mod table;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::sendmail::{self, Called};
 use crate::{configuration, serve};
 use running::Running;
 
@@ -55,6 +57,14 @@ enum Command {
     Config {
         #[command(subcommand)]
         what: AboutConfig,
+    },
+    /// Hand a message to the server, as sendmail does; see `postroad sendmail --help`. A link to this
+    /// program by the name sendmail, mailq or newaliases is that command
+    #[command(disable_help_flag = true)]
+    Sendmail {
+        /// What sendmail takes
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
     },
     Queue(Box<queue::Queue>),
     #[command(flatten)]
@@ -100,12 +110,18 @@ enum Failure {
 
 /// Does what the command line asks.
 pub(crate) fn run() -> ExitCode {
-    let ended = match Cli::parse().command {
+    let arguments = match sendmail::called(std::env::args_os().collect()) {
+        Called::Done(status) => return status,
+        Called::For(arguments) => arguments,
+    };
+    let ended = match Cli::parse_from(arguments).command {
         Command::Serve { config } => return serve(config),
         Command::Check { config } => return check(&config),
         Command::Config {
             what: AboutConfig::Reference,
         } => say::print(&postroad_config::reference()).map(|()| Ended::Done),
+        // It was done before clap saw it, since its options are none that clap knows.
+        Command::Sendmail { .. } => Ok(Ended::Done),
         Command::Queue(queue) => queue::run(*queue),
         Command::Running(what) => running::run(what),
         Command::Completions { shell } => pages::completions(shell, Cli::command()),

@@ -17,6 +17,7 @@ mod mailboxes;
 mod metrics;
 mod operating;
 mod reloading;
+mod sendmail;
 mod service;
 mod starting;
 mod stopping;
