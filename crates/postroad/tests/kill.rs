@@ -56,9 +56,12 @@ struct Way {
     ends: Vec<(&'static str, End)>,
 }
 
+/// What there is at an end.
+type Found = Box<dyn Fn(&Server) -> Vec<Delivered>>;
+
 /// Where mail ends.
 struct End {
-    found: Box<dyn Fn(&Server) -> Vec<Delivered>>,
+    found: Found,
     /// Whether the message of this number is for it.
     takes: fn(usize) -> bool,
 }
