@@ -16,6 +16,7 @@ mod limits;
 mod mailboxes;
 mod metrics;
 mod operating;
+mod packaging;
 mod reloading;
 mod sendmail;
 mod service;
