@@ -126,21 +126,27 @@ fn tell(about: &About, owed: Owed, lasting: UnixMs) -> Option<Told<'_>> {
         }
         Life::Discarded { .. } => (None, None),
     };
-    let (action, address) = match owed.action {
-        Action::Failed => (notice::Action::Failed, &recipient.target),
-        Action::Delayed => (
-            notice::Action::Delayed { until: lasting },
-            &recipient.target,
-        ),
-        Action::Delivered => (notice::Action::Delivered, &recipient.target),
-        Action::Relayed => (notice::Action::Relayed, &recipient.target),
-        // It is about the alias, and says nothing of what is behind it.
-        Action::Expanded => (notice::Action::Expanded, &recipient.origin),
+    let action = match owed.action {
+        Action::Failed => notice::Action::Failed,
+        Action::Delayed => notice::Action::Delayed { until: lasting },
+        Action::Delivered => notice::Action::Delivered,
+        Action::Relayed => notice::Action::Relayed,
+        Action::Expanded => notice::Action::Expanded,
     };
+    let same = |other: &&Recipient| other.origin == recipient.origin;
+    let one_of_several = about
+        .envelope
+        .recipients
+        .iter()
+        .filter(same)
+        .nth(1)
+        .is_some();
+    // That an alias was expanded says nothing of what is behind it.
     let report = report.filter(|_| owed.action != Action::Expanded);
     Some(Told {
         original: recipient.original.as_ref(),
-        recipient: address,
+        recipient: &recipient.origin,
+        one_of_several,
         action,
         status: status(owed.action, report),
         peer: report.and_then(Report::peer).map(|peer| peer.name()),

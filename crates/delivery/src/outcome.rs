@@ -81,10 +81,10 @@ impl Attempted<'_> {
         let received_at = self.envelope.received_at;
         let plan = &patience.retry;
         let Next::At(due) = plan.next(attempt, received_at, self.now, again.chance) else {
-            let days = plan.give_up_after.as_secs() / 86_400;
+            let time = in_words(plan.give_up_after);
             let words = match report.words() {
-                "" => format!("given up after {days} days"),
-                words => format!("{words}; given up after {days} days"),
+                "" => format!("given up after {time}"),
+                words => format!("{words}; given up after {time}"),
             };
             return self.failed(expired(&report, &words));
         };
@@ -146,4 +146,16 @@ fn expired(last: &Report, words: &str) -> Report {
         report = report.with_reply(reply);
     }
     report
+}
+
+/// A time in the largest unit that divides it.
+fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let divides = |(unit, _): &(u64, &str)| seconds > 0 && seconds.is_multiple_of(*unit);
+    let (unit, name) = units.into_iter().find(divides).unwrap_or((1, "second"));
+    match seconds / unit {
+        1 => format!("1 {name}"),
+        count => format!("{count} {name}s"),
+    }
 }

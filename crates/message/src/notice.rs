@@ -18,7 +18,9 @@ use postroad_wire::parameter::{EnvId, OriginalRecipient};
 
 use crate::trace;
 
+mod meaning;
 mod returned;
+mod subject;
 mod words;
 
 pub use returned::Returned;
@@ -57,8 +59,11 @@ pub struct Notice<'a> {
 pub struct Told<'a> {
     /// As the sender wrote it (RFC 3461 4.2).
     pub original: Option<&'a OriginalRecipient>,
-    /// Where the mail was to go.
+    /// Whom it was for, as it was when this server took it (RFC 3464 2.3.2): an alias, not what is
+    /// behind it.
     pub recipient: &'a Mailbox,
+    /// It is about one of several addresses that the recipient stands for.
+    pub one_of_several: bool,
     /// What became of it.
     pub action: Action,
     /// The enhanced status code (RFC 3463).
@@ -113,7 +118,9 @@ impl Notice<'_> {
         let returned = self.returned.octets();
         let boundary = self.boundary(&[explanation.as_bytes(), status.as_bytes(), &returned]);
 
-        let mut out = self.header(&boundary).into_bytes();
+        // RFC 2045 6.4: what has parts of 8 bits says so itself.
+        let is_8bit = !explanation.is_ascii() || !status.is_ascii() || !returned.is_ascii();
+        let mut out = self.header(&boundary, is_8bit).into_bytes();
         let text = if self.smtputf8 {
             "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
         } else {
@@ -146,22 +153,35 @@ impl Notice<'_> {
         Bytes::from(out)
     }
 
-    fn header(&self, boundary: &str) -> String {
+    fn header(&self, boundary: &str, is_8bit: bool) -> String {
         let host = self.reporting_mta;
+        // RFC 3464 2: an answer to it reaches a person.
         let mut header = format!(
-            "Date: {}\r\nFrom: Mail Delivery System <MAILER-DAEMON@{host}>\r\n",
+            "Date: {}\r\nFrom: Mail Delivery System <postmaster@{host}>\r\n",
             trace::date(self.at)
         );
         header.push_str(&format!("To: {}\r\n", self.to_text()));
-        header.push_str(&format!("Subject: {}\r\n", words::subject(self.recipients)));
+        let (original, utf8) = (self.returned.octets(), self.has_utf8_header());
+        header.push_str(&subject::field(
+            words::subject(self.recipients),
+            &original,
+            utf8,
+        ));
         header.push_str(&format!("Message-ID: <{}@{host}>\r\n", self.serial));
-        // RFC 3834 3.1.7: whoever answers mail by program knows that this wants no answer.
+        // RFC 3834 3.1.6: so that a mail reader shows it beside the message.
+        if let Some(id) = subject::message_id(&original, utf8) {
+            header.push_str(&format!("In-Reply-To: {id}\r\nReferences: {id}\r\n"));
+        }
+        // RFC 3834 5.2: whoever answers mail by program knows that this wants no answer.
         header.push_str("Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n");
         // RFC 3461 6.2: the report-type is the same for the types of RFC 6533.
         header.push_str(&format!(
-            "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"{boundary}\"\r\n\r\n"
+            "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"{boundary}\"\r\n"
         ));
-        header.push_str("This is a notice in the form of RFC 3464, in several parts.\r\n\r\n");
+        if is_8bit {
+            header.push_str("Content-Transfer-Encoding: 8bit\r\n");
+        }
+        header.push_str("\r\nThis is a notice in the form of RFC 3464, in several parts.\r\n\r\n");
         header
     }
 
@@ -201,11 +221,19 @@ impl Notice<'_> {
         fields.put("Action", told.action.keyword());
         fields.put("Status", &told.status.to_string());
         if let Some(peer) = told.peer {
-            fields.put("Remote-MTA", &format!("dns; {peer}"));
+            // The path of a socket is no name of the DNS.
+            let kind = if peer.starts_with('/') {
+                "x-unix"
+            } else {
+                "dns"
+            };
+            fields.put("Remote-MTA", &format!("{kind}; {peer}"));
         }
+        let undelivered = matches!(told.action, Action::Failed | Action::Delayed { .. });
         match told.reply {
             Some(reply) => fields.put("Diagnostic-Code", &format!("smtp; {reply}")),
-            None if !told.words.is_empty() => {
+            // RFC 3464 2.3.6: it is about what failed or is late.
+            None if undelivered && !told.words.is_empty() => {
                 fields.put("Diagnostic-Code", &format!("x-postroad; {}", told.words));
             }
             None => {}
@@ -221,7 +249,7 @@ impl Notice<'_> {
     /// An address with its kind. One of kind `utf-8` is written as it is among UTF-8 fields, and
     /// in the form of ASCII characters elsewhere (RFC 6533 3).
     fn typed(&self, kind: &str, address: &str) -> String {
-        if kind == "utf-8" && !self.smtputf8 {
+        if kind.eq_ignore_ascii_case("utf-8") && !self.smtputf8 {
             let original = OriginalRecipient {
                 kind: String::from(kind),
                 address: String::from(address),
@@ -229,6 +257,12 @@ impl Notice<'_> {
             return original.to_string();
         }
         format!("{kind}; {address}")
+    }
+
+    /// Whether its own header section may have UTF-8: only where the address it is for has, so that
+    /// any other notice goes where SMTPUTF8 is unknown (RFC 6531 3.6).
+    fn has_utf8_header(&self) -> bool {
+        self.smtputf8 && !self.to.is_ascii()
     }
 
     /// The address the notice is for, as its To field has it.

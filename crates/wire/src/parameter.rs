@@ -52,7 +52,8 @@ pub enum Notify {
 /// The recipient as the sender first wrote it (RFC 3461 4.2), decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginalRecipient {
-    /// `rfc822`, `utf-8` or another registered kind, in lower case.
+    /// `rfc822`, `utf-8` or another registered kind, in whatever case it was written; that makes no
+    /// difference (RFC 3464 2.1.2).
     pub kind: String,
     /// The address itself.
     pub address: String,
@@ -153,7 +154,7 @@ impl fmt::Display for OriginalRecipient {
     /// With its kind, in xtext; a `utf-8` address in the form that needs no SMTPUTF8 (RFC 6533 3).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{};", self.kind)?;
-        if self.kind == "utf-8" {
+        if self.kind.eq_ignore_ascii_case("utf-8") {
             xtext::encode_utf8(&self.address, f)
         } else {
             xtext::encode(&self.address, f)

@@ -54,6 +54,14 @@ impl<'a> Returned<'a> {
         format!("Content-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n")
     }
 
+    /// What the part is, to a person.
+    pub(super) fn in_words(&self) -> &'static str {
+        match self {
+            Returned::Message(_) => "the message itself",
+            Returned::Headers(_) => "the first lines of the message, without its text",
+        }
+    }
+
     pub(super) fn description(&self) -> &'static str {
         match self {
             Returned::Message(_) => "Undelivered message",

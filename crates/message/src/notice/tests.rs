@@ -15,6 +15,7 @@ fn told(recipient: &Mailbox, action: Action) -> Told<'_> {
     Told {
         original: None,
         recipient,
+        one_of_several: false,
         action,
         status: enhanced("5.1.1"),
         peer: Some("mx.example.net"),
@@ -43,7 +44,7 @@ fn text(notice: &Notice<'_>) -> String {
     String::from_utf8(notice.write().to_vec()).expect("the test gave text")
 }
 
-const MESSAGE: &[u8] = b"From: anna@example.com\r\nSubject: Lunch\r\n\r\nAt noon?\r\n";
+const MESSAGE: &[u8] = b"From: anna@example.com\r\nSubject: Lunch\r\nMessage-ID: <lunch.1@example.com>\r\n\r\nAt noon?\r\n";
 
 #[test]
 fn a_failure_is_told_to_people_and_to_programs() {
@@ -51,10 +52,12 @@ fn a_failure_is_told_to_people_and_to_programs() {
     let recipients = [told(&bob, Action::Failed)];
     let expected = "\
 Date: Mon, 23 Nov 2026 22:40:00 +0000\r
-From: Mail Delivery System <MAILER-DAEMON@mail.example.com>\r
+From: Mail Delivery System <postmaster@mail.example.com>\r
 To: <anna@example.com>\r
-Subject: Undelivered mail returned to sender\r
+Subject: Undelivered mail: Lunch\r
 Message-ID: <n1@mail.example.com>\r
+In-Reply-To: <lunch.1@example.com>\r
+References: <lunch.1@example.com>\r
 Auto-Submitted: auto-replied\r
 MIME-Version: 1.0\r
 Content-Type: multipart/report; report-type=delivery-status;\r
@@ -66,18 +69,20 @@ This is a notice in the form of RFC 3464, in several parts.\r
 Content-Description: Explanation\r
 Content-Type: text/plain; charset=us-ascii\r
 \r
-This is the mail server mail.example.com. It has this to say about a\r
-message you sent, which came in on Mon, 23 Nov 2026 21:40:00 +0000.\r
+This is the mail server mail.example.com, about a message that you sent.\r
+It came in here on Mon, 23 Nov 2026 21:40:00 +0000.\r
 \r
-It could not be delivered to these recipients, and won't be tried again:\r
+It could NOT be delivered to the following, who don't have it now. It is\r
+not tried again. You can send it again once the cause is mended.\r
 \r
   <bob@example.net>\r
+      There is no such mailbox. Look for a typing mistake in the\r
+      address, or ask the recipient for the right one.\r
       mx.example.net said: 550 5.1.1 No such user\r
 \r
-The report that follows is for programs; after it comes the message, or\r
-its header section. If you need help, send mail to postmaster at this\r
-server's domain, and include this notice. Its number here was\r
-0000000000000.\r
+If you need help, answer this notice, or send it to\r
+<postmaster@mail.example.com>. The number of your message here was\r
+0000000000000. Below are a report for programs, and the message itself.\r
 \r
 --=_n1_0\r
 Content-Description: Delivery report\r
@@ -101,6 +106,7 @@ Content-Transfer-Encoding: 7bit\r
 \r
 From: anna@example.com\r
 Subject: Lunch\r
+Message-ID: <lunch.1@example.com>\r
 \r
 At noon?\r
 \r
@@ -113,7 +119,7 @@ At noon?\r
 #[test]
 fn only_the_header_section_is_returned_where_no_more_is_wanted_or_can_be_carried() {
     let headers = "text/rfc822-headers\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\
-                   From: anna@example.com\r\nSubject: Lunch\r\n\r\n--=_n1_0--\r\n";
+                   From: anna@example.com\r\nSubject: Lunch\r\nMessage-ID: <lunch.1@example.com>\r\n\r\n--=_n1_0--\r\n";
     let long = [MESSAGE, &[b'x'; 999], b"\r\n"].concat();
     let binary = [MESSAGE, b"\0\r\n"].concat();
     let cases = [
@@ -141,33 +147,33 @@ fn each_action_has_its_word_and_its_heading() {
     let cases = [
         (
             Action::Failed,
-            "Undelivered",
+            "Undelivered mail: Lunch",
             "Action: failed",
-            "could not be delivered",
+            "could NOT be delivered",
         ),
         (
             Action::Delayed { until },
-            "Delayed",
+            "Delayed mail (still being tried): Lunch",
             "Action: delayed",
-            "still being tried",
+            "could NOT YET be delivered",
         ),
         (
             Action::Delivered,
-            "Mail delivery",
+            "Delivery report",
             "Action: delivered",
             "was delivered",
         ),
         (
             Action::Relayed,
-            "Mail delivery",
+            "Delivery report",
             "Action: relayed",
-            "no reports",
+            "tells nobody",
         ),
         (
             Action::Expanded,
-            "Mail delivery",
+            "Delivery report",
             "Action: expanded",
-            "stand for",
+            "stands for",
         ),
     ];
     for (action, subject, field, heading) in cases {
@@ -241,6 +247,105 @@ fn a_boundary_that_the_message_has_is_not_taken() {
     assert!(text.contains("boundary=\"=_n1_2\"") && text.ends_with("--=_n1_2--\r\n"));
 }
 
+#[test]
+fn what_has_eight_bits_says_so_outside_too() {
+    let (anna, bob) = (mailbox("anna@example.com"), mailbox("bob@example.net"));
+    let recipients = [told(&bob, Action::Failed)];
+    let head = |octets| {
+        let octets = notice(&anna, &recipients, Returned::of(octets, true, true)).write();
+        let end = memchr::memmem::find(&octets, b"\r\n\r\n").expect("it has a header section");
+        String::from_utf8(octets[..end].to_vec()).expect("it is ASCII")
+    };
+    let encoding = "\r\nContent-Transfer-Encoding: 8bit";
+    assert!(head(b"Subject: x\r\n\r\n\xfc\r\n").ends_with(encoding));
+    assert!(!head(MESSAGE).contains(encoding));
+}
+
+#[test]
+fn the_subject_and_the_name_of_the_message_are_taken_over_where_they_can_be() {
+    let cases: [(&[u8], bool, &str, Option<&str>); 9] = [
+        (
+            b"subject : a\r\nMessage-id:\r\n <1@x>\r\n\r\n",
+            false,
+            ": a",
+            Some("<1@x>"),
+        ),
+        // Encoded and folded as it was.
+        (
+            b"Subject: =?utf-8?q?=C3=BC?=\r\n\t=?utf-8?q?b?=\r\nA: b\r\n",
+            false,
+            ": =?utf-8?q?=C3=BC?=\r\n =?utf-8?q?b?=",
+            None,
+        ),
+        (
+            "Subject: ü\r\nMessage-ID: <ü@x>\r\n\r\n".as_bytes(),
+            false,
+            "",
+            None,
+        ),
+        (
+            "Subject: ü\r\nMessage-ID: <ü@x>\r\n\r\n".as_bytes(),
+            true,
+            ": ü",
+            Some("<ü@x>"),
+        ),
+        (
+            b"Subject: a\x1b[2J\r\nMessage-ID: <a b>\r\n\r\n",
+            false,
+            "",
+            None,
+        ),
+        (
+            b"Subject: \r\n \r\nMessage-ID: <a> <b>\r\n\r\n",
+            false,
+            "",
+            None,
+        ),
+        // Cut short, it may not be all.
+        (b"Subject: a", false, "", None),
+        (b"Subject: a\r\n", false, "", None),
+        (
+            b"X: y\r\n\r\nSubject: a\r\nMessage-ID: <a@b>\r\n\r\n",
+            false,
+            "",
+            None,
+        ),
+    ];
+    for (octets, utf8, subject, id) in cases {
+        let expected = format!("Subject: Told{subject}\r\n");
+        assert_eq!(super::subject::field("Told", octets, utf8), expected);
+        assert_eq!(super::subject::message_id(octets, utf8), id);
+    }
+    let long = format!("Subject: {}\r\n\r\n", "x".repeat(70));
+    let field = super::subject::field("Told", long.as_bytes(), false);
+    assert_eq!(field, format!("Subject: Told:\r\n {}\r\n", "x".repeat(70)));
+}
+
+#[test]
+fn what_a_peer_said_is_told_of_success_too_and_our_own_words_of_failure_only() {
+    let (anna, bob) = (mailbox("anna@example.com"), mailbox("bob@example.net"));
+    let ours = |action| Told {
+        peer: None,
+        reply: None,
+        words: "the Maildir of carl@example.net",
+        ..told(&bob, action)
+    };
+    let whole = |told| text(&notice(&anna, &[told], Returned::of(MESSAGE, true, false)));
+    assert!(!whole(ours(Action::Delivered)).contains("Maildir"));
+    let failed = whole(ours(Action::Failed));
+    assert!(
+        failed.contains("Diagnostic-Code: x-postroad; the Maildir of"),
+        "{failed}"
+    );
+    let relayed = whole(told(&bob, Action::Relayed));
+    assert!(relayed.contains("Diagnostic-Code: smtp; 550"), "{relayed}");
+    let socket = Told {
+        peer: Some("/run/lmtp"),
+        ..told(&bob, Action::Failed)
+    };
+    assert!(whole(socket).contains("Remote-MTA: x-unix; /run/lmtp"));
+}
+
 proptest! {
     #[test]
     fn nothing_that_was_said_leaves_its_place(
@@ -274,7 +379,8 @@ proptest! {
             prop_assert!(line.len() <= LONGEST_LINE + 1);
         }
         // The parts are divided by the boundary of the header, four times and no more.
-        let head = core::str::from_utf8(&octets[..600]).expect("the header section is text");
+        let end = memchr::memmem::find(&octets, b"\r\n\r\n").expect("the header section ends");
+        let head = core::str::from_utf8(&octets[..end]).expect("the header section is text");
         let boundary = head.split("boundary=\"").nth(1).and_then(|rest| rest.split('"').next());
         let line = alloc::format!("--{}", boundary.expect("the header names it"));
         let found = memchr::memmem::find_iter(&octets, line.as_bytes()).count();

@@ -3,21 +3,21 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use super::{Action, Notice, Told, clean, pieces};
+use super::{Action, Notice, Told, clean, meaning, pieces};
 use crate::trace;
 
 /// Where lines of text end.
 const LINE: usize = 72;
 
-/// The subject, after the worst of what is told.
+/// What has happened, for the subject: the worst of what is told.
 pub(super) fn subject(recipients: &[Told<'_>]) -> &'static str {
     let any = |wanted: fn(Action) -> bool| recipients.iter().any(|told| wanted(told.action));
     if any(|action| action == Action::Failed) {
-        "Undelivered mail returned to sender"
+        "Undelivered mail"
     } else if any(|action| matches!(action, Action::Delayed { .. })) {
         "Delayed mail (still being tried)"
     } else {
-        "Mail delivery report"
+        "Delivery report"
     }
 }
 
@@ -27,15 +27,12 @@ pub(super) fn explanation(notice: &Notice<'_>) -> String {
         text: String::new(),
         utf8: notice.smtputf8,
     };
-    text.put(
-        "",
-        &format!(
-            "This is the mail server {}. It has this to say about a message you sent, which \
-             came in on {}.",
-            notice.reporting_mta,
-            trace::date(notice.arrival)
-        ),
+    let (host, arrival) = (notice.reporting_mta, trace::date(notice.arrival));
+    let first = format!(
+        "This is the mail server {host}, about a message that you sent. It came in here on \
+         {arrival}."
     );
+    text.put("", &first);
     for (action, heading) in HEADINGS {
         let told = notice.recipients.iter();
         let mut told = told
@@ -51,15 +48,13 @@ pub(super) fn explanation(notice: &Notice<'_>) -> String {
         }
     }
     text.gap();
-    text.put(
-        "",
-        &format!(
-            "The report that follows is for programs; after it comes the message, or its header \
-             section. If you need help, send mail to postmaster at this server's domain, and \
-             include this notice. Its number here was {}.",
-            notice.queue_id
-        ),
+    let last = format!(
+        "If you need help, answer this notice, or send it to <postmaster@{host}>. The number of \
+         your message here was {}. Below are a report for programs, and {}.",
+        notice.queue_id,
+        notice.returned.in_words()
     );
+    text.put("", &last);
     text.text
 }
 
@@ -67,21 +62,28 @@ pub(super) fn explanation(notice: &Notice<'_>) -> String {
 const HEADINGS: [(&str, &str); 5] = [
     (
         "failed",
-        "It could not be delivered to these recipients, and won't be tried again:",
+        "It could NOT be delivered to the following, who don't have it now. It is not tried \
+         again. You can send it again once the cause is mended.",
     ),
     (
         "delayed",
-        "It could not be delivered to these recipients yet. This is a warning only: you don't \
-         need to send it again, it is still being tried:",
+        "It could NOT YET be delivered to the following. You need do nothing: it is still being \
+         tried, and you will be told if that comes to nothing.",
     ),
-    ("delivered", "It was delivered to these recipients:"),
+    (
+        "delivered",
+        "It was delivered, and is in the mailbox of the following. That doesn't say that it was \
+         read.",
+    ),
     (
         "relayed",
-        "It was handed to a server that sends no reports of delivery, for these recipients:",
+        "It was handed to the next mail server for the following. That server tells nobody when \
+         it delivers, so this is the last you hear of it, unless it fails.",
     ),
     (
         "expanded",
-        "It went on to the addresses that these recipients stand for:",
+        "It was sent on to the several addresses that each of the following stands for. You will \
+         be told of those where it fails.",
     ),
 ];
 
@@ -92,11 +94,23 @@ fn about(told: &Told<'_>, text: &mut Paragraphs) {
     {
         text.put("      ", &format!("(sent to <{}>)", original.address));
     }
+    if told.one_of_several && told.action != Action::Expanded {
+        text.put(
+            "      ",
+            "(one of the addresses it stands for; the others are told of by themselves)",
+        );
+    }
+    let undelivered = matches!(told.action, Action::Failed | Action::Delayed { .. });
+    if let Some(meaning) = meaning::of(told.status).filter(|_| undelivered) {
+        text.put("      ", meaning);
+    }
     match (told.peer, told.reply) {
         (Some(peer), Some(reply)) => text.put("      ", &format!("{peer} said: {reply}")),
         (None, Some(reply)) => text.put("      ", &format!("the next server said: {reply}")),
-        (_, None) if told.words.is_empty() => {}
-        (_, None) => text.put("      ", told.words),
+        (_, None) => {}
+    }
+    if undelivered && !told.words.is_empty() {
+        text.put("      ", &format!("What happened here: {}", told.words));
     }
     if let Action::Delayed { until } = told.action {
         let until = trace::date(until);

@@ -179,8 +179,7 @@ fn original_recipient(value: &str, offered: &Extensions) -> Option<OriginalRecip
     if !kind.is_ascii() || !crate::address::is_atom(kind) || encoded.is_empty() {
         return None;
     }
-    let kind = kind.to_ascii_lowercase();
-    let address = if kind == "utf-8" {
+    let address = if kind.eq_ignore_ascii_case("utf-8") {
         if !encoded.is_ascii() && !offered.smtputf8 {
             return None;
         }
@@ -189,5 +188,7 @@ fn original_recipient(value: &str, offered: &Extensions) -> Option<OriginalRecip
     } else {
         xtext::decode(encoded)?
     };
+    // RFC 3461 5.2.1 d: no letter of it changes its case.
+    let kind = kind.into();
     Some(OriginalRecipient { kind, address })
 }

@@ -222,11 +222,11 @@ fn an_original_recipient_is_decoded_by_its_kind() {
             address: address.into(),
         }))
     };
-    assert_eq!(original("ORCPT=RFC822;Bob+2Bx@b"), is("rfc822", "Bob+x@b"));
+    assert_eq!(original("ORCPT=RFC822;Bob+2Bx@b"), is("RFC822", "Bob+x@b"));
     assert_eq!(original("ORCPT=x400;/c+3Dde/"), is("x400", "/c=de/"));
     // RFC 6533 3.
     assert_eq!(original("ORCPT=utf-8;\\x{E9}a@b"), is("utf-8", "éa@b"));
-    assert_eq!(original("ORCPT=UTF-8;é\\x{2B}a@b"), is("utf-8", "é+a@b"));
+    assert_eq!(original("ORCPT=UTF-8;é\\x{2B}a@b"), is("UTF-8", "é+a@b"));
     assert_eq!(original("ORCPT=utf-8;\\x{1F600}@b"), is("utf-8", "😀@b"));
     // What isn't written so is passed on as it is.
     for raw in [
