@@ -161,15 +161,15 @@ impl Notice<'_> {
             trace::date(self.at)
         );
         header.push_str(&format!("To: {}\r\n", self.to_text()));
-        let (original, utf8) = (self.returned.octets(), self.has_utf8_header());
+        let (original, utf8) = (self.returned.all(), self.has_utf8_header());
         header.push_str(&subject::field(
             words::subject(self.recipients),
-            &original,
+            original,
             utf8,
         ));
         header.push_str(&format!("Message-ID: <{}@{host}>\r\n", self.serial));
         // RFC 3834 3.1.6: so that a mail reader shows it beside the message.
-        if let Some(id) = subject::message_id(&original, utf8) {
+        if let Some(id) = subject::message_id(original, utf8) {
             header.push_str(&format!("In-Reply-To: {id}\r\nReferences: {id}\r\n"));
         }
         // RFC 3834 5.2: whoever answers mail by program knows that this wants no answer.

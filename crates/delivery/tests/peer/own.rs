@@ -185,7 +185,7 @@ fn many_messages_at_a_time_arrive_once_each() {
                 let octets = format!("Subject: {n}\r\n\r\n{n}\r\n");
                 let envelope = envelope(octets.as_bytes(), &["b@mx.example"]);
                 let carried = carry(peers, to, envelope, octets.as_bytes()).await;
-                assert_eq!(outcomes(&carried), ["Relayed 2.0.0 250"]);
+                assert_eq!(outcomes(&carried), ["PassedOn 2.0.0 250"]);
             }
         };
         for round in 0..10 {

@@ -34,6 +34,13 @@ impl<'a> Returned<'a> {
         }
     }
 
+    /// All that is here of the message.
+    pub(super) fn all(&self) -> &'a [u8] {
+        match self {
+            Returned::Message(octets) | Returned::Headers(octets) => octets,
+        }
+    }
+
     /// The octets of the part.
     pub(super) fn octets(&self) -> Cow<'a, [u8]> {
         match self {

@@ -15,6 +15,7 @@ mod harness;
 mod limits;
 mod mailboxes;
 mod metrics;
+mod notices;
 mod operating;
 mod packaging;
 mod reloading;
