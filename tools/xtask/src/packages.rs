@@ -6,9 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A program that tests use as a client, or as a server to be a client of.
+/// A program that tests use: a client, a server to be a client of, or a reader of what is written here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Program {
+    /// Its file's; of a library, the one that scripts load.
     pub(crate) name: &'static str,
     /// The package that has it, of Debian or of PyPI.
     pub(crate) package: &'static str,
@@ -17,7 +18,7 @@ pub(crate) struct Program {
 }
 
 /// Those that Debian has.
-const PROGRAMS: [Program; 6] = [
+const PROGRAMS: [Program; 7] = [
     Program {
         name: "smtp-source",
         package: "postfix",
@@ -48,14 +49,26 @@ const PROGRAMS: [Program; 6] = [
         package: "python3",
         in_test_names: "smtplib",
     },
+    Program {
+        name: "Sisimai.pm",
+        package: "libsisimai-perl",
+        in_test_names: "sisimai",
+    },
 ];
 
 /// Those that Debian doesn't have, and PyPI has.
-const OF_PYPI: [Program; 1] = [Program {
-    name: "openapi-spec-validator",
-    package: "openapi-spec-validator",
-    in_test_names: "openapi_spec_validator",
-}];
+const OF_PYPI: [Program; 2] = [
+    Program {
+        name: "openapi-spec-validator",
+        package: "openapi-spec-validator",
+        in_test_names: "openapi_spec_validator",
+    },
+    Program {
+        name: "flufl/bounce/__init__.py",
+        package: "flufl.bounce",
+        in_test_names: "flufl_bounce",
+    },
+];
 
 /// All of them, wherever they come from.
 pub(crate) fn programs() -> impl Iterator<Item = &'static Program> {
@@ -68,11 +81,13 @@ impl Program {
     }
 }
 
-/// Where a program is. Those of administrators are not always in the path.
+/// Where a program or a library is. Administrators' programs are not always in the path.
 fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain([PathBuf::from("/usr/sbin"), python().join("bin")])
+        .chain([PathBuf::from("/usr/share/perl5")])
+        .chain(libraries_of_python())
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
 }
@@ -143,6 +158,16 @@ fn apt_install(packages: &[&str]) -> Result<(), String> {
 /// The folder of Python's programs, apart from those of the machine.
 fn python() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python")
+}
+
+/// The folder of Python's libraries there, whichever version it is.
+pub(crate) fn libraries_of_python() -> Option<PathBuf> {
+    let versions = fs::read_dir(python().join("lib")).ok()?;
+    let folder = |version: fs::DirEntry| version.path().join("site-packages");
+    versions
+        .flatten()
+        .map(folder)
+        .find(|folder| folder.is_dir())
 }
 
 fn pip_install(packages: &[&str]) -> Result<(), String> {

@@ -172,6 +172,9 @@ impl Runner<'_> {
         for program in &missing {
             command.args(["--skip", program.in_test_names]);
         }
+        if let Some(libraries) = packages::libraries_of_python() {
+            command.env("PYTHONPATH", libraries);
+        }
         let mut counts = run::tests(command.env("PATH", packages::path()));
         // What it skips was already counted among the ordinary tests.
         counts.skipped = 0;

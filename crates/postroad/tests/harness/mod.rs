@@ -7,6 +7,7 @@
 )]
 
 pub mod asked;
+pub mod hop;
 pub mod next_hop;
 
 use std::collections::BTreeMap;
