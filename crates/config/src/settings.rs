@@ -97,13 +97,16 @@ settings! {
         /// (RFC 5321 6.3, which wants 100 or more).
         hops: u32 = is(100u32), within(10, 1000), Live;
         /// Octets of message data that all sessions together may hold in memory. A client whose
-        /// data finds no room waits before it may send any, or its data goes to a file.
+        /// data finds no room waits before it may send any, or its data goes to a file. A network
+        /// (as for `connections_per_network`) for whose messages more than 64 KiB are set aside
+        /// gets more only from three quarters of it, and only as far as it leaves as much of them
+        /// free as it has: three eighths of all, if it is alone.
         body_memory: Size = is(Size::mib(64)), within(Size::mib(1), Size::gib(1024)), Live;
         /// Octets that the envelopes of all open transactions together may take in memory. Each
         /// transaction counts as 512 and each of its mailboxes too (768 where it has to be made),
         /// with their addresses and parameters on top: a hundred recipients (RFC 5321 4.5.3.1.8)
         /// with ordinary addresses take about 60 KiB. A MAIL or RCPT that finds no room gets 452,
-        /// or 455 where only its parameters find none.
+        /// or 455 where only its parameters find none. One network gets so much as of `body_memory`.
         envelope_memory: Size = is(Size::mib(64)), within(Size::kib(1), Size::gib(1024)), Live;
         /// Octets of message data that a connection may go on sending after its message was
         /// refused. They are read and dropped; after them comes 421.

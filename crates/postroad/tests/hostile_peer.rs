@@ -7,12 +7,13 @@
 mod harness;
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use harness::{PATIENCE, Server, messages};
+use socket2::{Domain, Socket, Type};
 
 /// One server for one kind of attack; what has to hold after every attack is checked at its end.
 struct Attacked {
@@ -330,6 +331,65 @@ fn envelopes_take_no_more_memory_than_they_may() {
         rest(peer.get_mut());
     }
     attacked.is_unharmed();
+}
+
+/// A peer of another network, that no limit counts together with those of [`Attacked::peer`].
+fn of_another_network(server: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let from = SocketAddr::from(([127, 1, 0, 1], 0));
+    socket.bind(&from.into()).expect("an address of loopback");
+    socket.connect(&server.into()).expect("connect");
+    let peer = TcpStream::from(socket);
+    peer.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    peer
+}
+
+#[test]
+fn a_network_that_takes_all_the_memory_it_can_keeps_no_other_out() {
+    let attacked = Attacked::new(
+        "[limits]\nenvelope_memory = '2 MiB'\nbody_memory = '2 MiB'\nerrors = 1000\n\
+         [mailboxes]\nlimit = 10000\n",
+    );
+    let recipients: String = (0..999)
+        .map(|n| format!("RCPT TO:<m{n}@mx.test>\r\n"))
+        .collect();
+    let envelope = format!("EHLO peer.test\r\nMAIL FROM:<>\r\n{recipients}NOOP\r\n");
+    let data = "EHLO peer.test\r\nMAIL FROM:<>\r\nRCPT TO:<box@mx.test>\r\nDATA\r\n";
+    // As many in DATA as there is room for, if it were theirs, and then envelopes.
+    let mut held: Vec<_> = (0..8)
+        .map(|_| {
+            let mut peer = attacked.peer();
+            peer.write_all(data.as_bytes()).expect("send");
+            peer
+        })
+        .collect();
+    let mut is_refused = false;
+    for _ in 0..8 {
+        let mut peer = BufReader::new(attacked.peer());
+        peer.get_mut().write_all(envelope.as_bytes()).expect("send");
+        let mut reply = String::new();
+        while !reply.starts_with("250 2.0.0 ") {
+            reply.clear();
+            assert_ne!(peer.read_line(&mut reply).expect("a reply"), 0);
+            is_refused |= reply.starts_with("452 4.3.1 ");
+        }
+        held.push(peer.into_inner());
+    }
+    assert!(is_refused);
+
+    let recipients: String = (0..100)
+        .map(|n| format!("RCPT TO:<other{n}@mx.test>\r\n"))
+        .collect();
+    let sent =
+        format!("EHLO other.test\r\nMAIL FROM:<>\r\n{recipients}DATA\r\nhello\r\n.\r\nQUIT\r\n");
+    let began = Instant::now();
+    let mut other = of_another_network(attacked.server.address);
+    other.write_all(sent.as_bytes()).expect("send");
+    let replies = rest(&mut other);
+    assert_eq!(replies.matches("\r\n250 2.1.5 ").count(), 100, "{replies}");
+    assert!(replies.contains("\r\n250 2.0.0 "), "{replies}");
+    // Who finds no room for its data waits ten seconds.
+    assert!(began.elapsed() < Duration::from_secs(8));
 }
 
 /// Memory of a process, in KiB.

@@ -91,7 +91,8 @@ fn leave<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K) {
     }
 }
 
-fn network(address: IpAddr) -> IpNet {
+/// Whose addresses are counted together with this one.
+pub(crate) fn network(address: IpAddr) -> IpNet {
     match address {
         IpAddr::V4(v4) => IpNet::V4(Ipv4Net::new_assert(v4, NETWORK_V4).trunc()),
         IpAddr::V6(v6) => IpNet::V6(Ipv6Net::new_assert(v6, NETWORK_V6).trunc()),

@@ -19,8 +19,9 @@ use postroad_session::server::{
 use postroad_store::{Leased, QueueStore, Trouble};
 use postroad_wire::address::{Mailbox, ReversePath};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
+use crate::budget::Share;
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
 use crate::lookup::Names;
@@ -90,7 +91,8 @@ impl<S: QueueStore> Conversation<S> {
     /// Whether this event is a message that there is no room in memory for at the moment.
     pub(crate) fn has_to_wait_for_room(&self, event: &Event) -> bool {
         let room = self.settings.limits.body_in_memory as usize;
-        matches!(event, Event::DataBegin { .. }) && self.services.body_budget.free() < room
+        matches!(event, Event::DataBegin { .. })
+            && self.services.body_budget.free_for(self.client.network()) < room
     }
 
     /// Acts on one event. A question is answered before this returns.
@@ -194,7 +196,7 @@ impl<S: QueueStore> Conversation<S> {
             refused => return refused,
         }
         let budget = &self.services.envelope_budget;
-        match Cost::of_sender(&reverse_path, &parameters).take(budget) {
+        match Cost::of_sender(&reverse_path, &parameters).take(budget, self.client.network()) {
             Ok(memory) => {
                 let open = Transaction::new(id, reverse_path, parameters, memory);
                 self.transaction = Some(open);
@@ -280,7 +282,7 @@ impl<S: QueueStore> Conversation<S> {
             return Verdict::Temporary(Reason::StoreFull, Some(Text::new(note)));
         }
         let cost = Cost::of_recipient(origin, &targets, reservation.names(), parameters);
-        match cost.take(&self.services.envelope_budget) {
+        match cost.take(&self.services.envelope_budget, self.client.network()) {
             Ok(memory) => {
                 transaction.add(origin, targets, parameters, reservation, memory);
                 Verdict::Accept
@@ -312,12 +314,14 @@ impl<S: QueueStore> Conversation<S> {
     /// sent part of a message never waits. Without a share after the wait it goes on none the
     /// less: the store keeps in a file what doesn't fit in memory, and others are held back by
     /// the wait.
-    async fn room(&mut self) -> Result<Option<OwnedSemaphorePermit>, Stopping> {
+    async fn room(&mut self) -> Result<Option<Share>, Stopping> {
         let limits = self.settings.limits;
-        let room = self.services.body_budget.take(limits.body_in_memory);
+        let network = self.client.network();
+        let room = limits.body_in_memory as usize;
+        let room = self.services.body_budget.take(network, room);
         tokio::select! {
             biased;
-            room = tasks::timeout(limits.room, room) => Ok(room.ok().and_then(Result::ok)),
+            room = tasks::timeout(limits.room, room) => Ok(room.ok().flatten()),
             () = reached(&mut self.running, Running::Draining) => Err(Stopping),
         }
     }

@@ -8,7 +8,8 @@ use postroad_message::{Facts, Scanner};
 use postroad_queue::Envelope;
 use postroad_reply::{QueueId, Receipt, TransactionId};
 use postroad_store::{Leased, QueueStore, Staged, Trouble, commit};
-use tokio::sync::OwnedSemaphorePermit;
+
+use crate::budget::Share;
 
 /// A message on its way in.
 ///
@@ -21,14 +22,14 @@ pub(crate) struct Intake<S: QueueStore> {
     scanner: Scanner,
     /// Its share of the memory for message data, held until it is over; none if there was none
     /// in time.
-    _budget: Option<OwnedSemaphorePermit>,
+    _budget: Option<Share>,
 }
 
 impl<S: QueueStore> Intake<S> {
     /// Begins a message, before its client is told to go on.
     pub(crate) async fn begin(
         store: &S,
-        budget: Option<OwnedSemaphorePermit>,
+        budget: Option<Share>,
         now: UnixMs,
     ) -> Result<Intake<S>, Trouble> {
         let staged = store.stage(now).await?;
@@ -79,7 +80,7 @@ impl<S: QueueStore> Intake<S> {
 #[derive(Debug)]
 pub(crate) struct Complete<S: QueueStore> {
     staged: S::Staged,
-    _budget: Option<OwnedSemaphorePermit>,
+    _budget: Option<Share>,
 }
 
 impl<S: QueueStore> Complete<S> {

@@ -1,12 +1,13 @@
 //! What an envelope takes of the memory for envelopes, from MAIL until its message is in the queue.
 
+use ipnet::IpNet;
 use postroad_policy::{Verdict, rule};
 use postroad_queue::{Envelope, Recipient};
 use postroad_wire::address::{Host, Mailbox, ReversePath};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::Budget;
+use crate::budget::Share;
 
 /// What an envelope counts as beside its recipients and its texts, in octets.
 const ENVELOPE: usize = 512;
@@ -60,13 +61,11 @@ impl Cost {
         }
     }
 
-    /// Takes so much of the budget, or says why not. It never waits: other commands of the client
-    /// may be what frees memory.
-    pub(crate) fn take(self, budget: &Budget) -> Result<OwnedSemaphorePermit, Verdict> {
-        let permit = u32::try_from(self.plain + self.parameters)
-            .ok()
-            .and_then(|all| budget.try_take(all).ok());
-        permit.ok_or_else(|| rule::no_memory(budget.free(), self.plain, self.parameters))
+    /// Takes so much of the budget for a client of this network, or says why not. It never waits:
+    /// other commands of the client may be what frees memory.
+    pub(crate) fn take(self, budget: &Budget, network: IpNet) -> Result<Share, Verdict> {
+        let share = budget.try_take(network, self.plain + self.parameters);
+        share.ok_or_else(|| rule::no_memory(budget.free_for(network), self.plain, self.parameters))
     }
 }
 

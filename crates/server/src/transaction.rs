@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use postroad_clock::UnixMs;
 use postroad_directory::{MAX_TARGETS, Reservation};
 use postroad_message::trace::{self, Greeting, Protocol, Received};
@@ -12,8 +13,9 @@ use postroad_reply::{Receipt, TransactionId};
 use postroad_store::{Leased, QueueStore, Trouble};
 use postroad_wire::address::{Domain, Mailbox, ReversePath};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
-use tokio::sync::OwnedSemaphorePermit;
 
+use crate::admission;
+use crate::budget::Share;
 use crate::intake::{Complete, Intake};
 use crate::record::Message;
 
@@ -43,7 +45,7 @@ pub(crate) struct Transaction<S: QueueStore> {
     /// Places for mailboxes that don't exist yet, free again when this is dropped.
     reservations: Vec<Reservation>,
     /// Its share of the memory for envelopes, free again when this is dropped.
-    memory: OwnedSemaphorePermit,
+    memory: Share,
     /// The message, once it has begun to come in.
     pub(crate) intake: Option<Intake<S>>,
 }
@@ -55,10 +57,15 @@ pub(crate) struct Pending<S: QueueStore> {
     complete: Complete<S>,
     reservations: Vec<Reservation>,
     /// Held until the message is in the queue.
-    _memory: OwnedSemaphorePermit,
+    _memory: Share,
 }
 
 impl Client {
+    /// Whose connections and memory count together with this one's.
+    pub(crate) fn network(&self) -> IpNet {
+        admission::network(self.address)
+    }
+
     pub(crate) fn greets(&mut self, name: &str, extended: bool) {
         self.name = name.to_owned();
         self.extended = extended;
@@ -78,7 +85,7 @@ impl<S: QueueStore> Transaction<S> {
         id: TransactionId,
         reverse_path: ReversePath,
         parameters: MailParameters,
-        memory: OwnedSemaphorePermit,
+        memory: Share,
     ) -> Transaction<S> {
         let (recipients, known, reservations) = Default::default();
         Transaction {
@@ -122,7 +129,7 @@ impl<S: QueueStore> Transaction<S> {
         targets: Vec<Mailbox>,
         parameters: &RcptParameters,
         reservation: Reservation,
-        memory: OwnedSemaphorePermit,
+        memory: Share,
     ) {
         self.known.extend(targets.iter().cloned());
         self.recipients

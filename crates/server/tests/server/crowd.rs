@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postroad_host::tasks;
 use postroad_store::MemoryStore;
 
+use crate::client::Client;
 use crate::stand::{Plan, SHARE, Stand, run, until};
 
 #[test]
@@ -127,6 +128,38 @@ fn who_holds_all_the_room_and_sends_nothing_keeps_nobody_out() {
         stand.still_serves().await;
         holder.expect("late\r\n.", "250 ").await;
         until("the room is free", || stand.free_budget() == SHARE as usize).await;
+    });
+}
+
+#[test]
+fn who_waits_for_room_that_its_own_network_holds_keeps_no_other_waiting() {
+    run(async {
+        let mut plan = Plan::new();
+        plan.body_budget = 8 * SHARE as usize;
+        let stand = plan.start();
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            held.push(stand.in_data().await);
+        }
+        let mut waiting = stand.with_recipient().await;
+        waiting.send(b"DATA\r\n").await;
+        waiting.hears_nothing_for(Duration::from_millis(200)).await;
+
+        let from = Ipv4Addr::new(127, 1, 0, 1);
+        let mut other = Client::connect_from(from, stand.address).await;
+        other.reply().await;
+        for (line, reply) in [
+            ("EHLO other.example", "250-"),
+            ("MAIL FROM:<me@other.example>", "250 "),
+            ("RCPT TO:<ada@mx.example>", "250 "),
+            ("DATA", "354 "),
+            (".", "250 "),
+        ] {
+            other.expect(line, reply).await;
+        }
+        waiting.hears_nothing_for(Duration::from_millis(50)).await;
+        held.remove(0).expect(".", "250 ").await;
+        assert!(waiting.reply().await.starts_with("354 "));
     });
 }
 

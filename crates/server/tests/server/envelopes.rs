@@ -1,6 +1,10 @@
 //! The memory that envelopes take while their messages are received.
 
+use std::net::Ipv4Addr;
+
+use crate::client::Client;
 use crate::stand::{Plan, Stand, run, until};
+use postroad_directory::Mailboxes;
 use postroad_store::MemoryStore;
 
 /// A server with so much memory for envelopes, in octets.
@@ -160,5 +164,41 @@ fn however_a_transaction_ends_its_memory_is_free_again() {
         until("it is free after QUIT", is_free).await;
         stand.in_data().await.reset();
         until("it is free after a reset", is_free).await;
+    });
+}
+
+#[test]
+fn who_takes_all_the_memory_it_can_leaves_others_theirs() {
+    run(async {
+        let mut plan = Plan::new();
+        plan.envelope_budget = 1 << 20;
+        plan.mailboxes = Mailboxes::new(10_000, []);
+        let stand = plan.start();
+        let mut greedy = stand.greeted().await;
+        greedy.expect(MAIL, "250 ").await;
+        let mut accepted = 0;
+        while greedy
+            .say(&format!("RCPT TO:<box{accepted}@new.example>"))
+            .await
+            .starts_with("250 ")
+        {
+            accepted += 1;
+        }
+        assert!(accepted >= 100);
+        // Nor does it get more over another connection.
+        let mut again = stand.greeted().await;
+        again.expect(MAIL, "452 4.3.1 ").await;
+
+        let from = Ipv4Addr::new(127, 1, 0, 1);
+        let mut other = Client::connect_from(from, stand.address).await;
+        other.reply().await;
+        other.expect("EHLO other.example", "250-").await;
+        other.expect(MAIL, "250 ").await;
+        for n in 0..100 {
+            let rcpt = format!("RCPT TO:<other{n}@new.example>");
+            other.expect(&rcpt, "250 2.1.5 ").await;
+        }
+        other.expect("DATA", "354 ").await;
+        other.expect("x\r\n.", "250 ").await;
     });
 }
