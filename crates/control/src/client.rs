@@ -1,5 +1,6 @@
 //! Asks a server at its control socket.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ impl fmt::Display for Unanswered {
     }
 }
 
-impl std::error::Error for Unanswered {}
+impl Error for Unanswered {}
 
 impl Client {
     /// Connects to the socket at `path`.
@@ -187,7 +188,14 @@ const CLOSED: &str = "the server closed the connection: it answers its own user 
                       just ending";
 
 fn ended(error: &hyper::Error) -> bool {
-    error.is_closed() || error.is_incomplete_message() || error.is_canceled()
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    let cut = cause.is_some_and(|error: &io::Error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        )
+    });
+    cut || error.is_closed() || error.is_incomplete_message() || error.is_canceled()
 }
 
 fn accepted((status, octets): (StatusCode, Bytes)) -> Result<Bytes, Unanswered> {

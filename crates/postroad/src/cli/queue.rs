@@ -1,6 +1,6 @@
 //! The queue: what is in it, and what is done to it.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead};
 
 use clap::{Args, Subcommand};
 use postroad_control::Filter;
@@ -210,7 +210,7 @@ async fn list(door: &mut Door, asked: List) -> Result<Ended, Failure> {
         place.most = Some(limit + 1);
     }
     let (mut shown, mut examined, mut more) = (0, 0, false);
-    let mut progress = Progress::default();
+    let mut progress = say::Progress::default();
     loop {
         let page = door.page(&filter, &place).await?;
         let room = limit - shown;
@@ -308,7 +308,7 @@ async fn carry_out(door: &mut Door, mut task: Task, ask: bool) -> Result<Ended, 
 /// Carries it out on one page after the other, and adds up.
 async fn all_pages(door: &mut Door, task: &Task) -> Result<Done, Failure> {
     let mut all = Done::default();
-    let mut progress = Progress::default();
+    let mut progress = say::Progress::default();
     let mut order = task.order.clone();
     let mut names = task.ids.chunks(NAMES);
     order.ids = names.next().unwrap_or_default().to_vec();
@@ -373,30 +373,6 @@ fn is_confirmed(count: usize) -> Result<bool, Failure> {
     let read = io::stdin().lock().read_line(&mut answer);
     read.map_err(|error| Failure::Cannot(format!("can't read an answer: {error}")))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-/// Shows that work which takes its time goes on; dropped, it makes room for what comes next.
-#[derive(Default)]
-struct Progress {
-    shown: bool,
-}
-
-impl Progress {
-    fn show(&mut self, examined: usize, matched: usize, what: &str) {
-        if io::stderr().is_terminal() {
-            let (examined, matched) = (say::number(examined), say::number(matched));
-            eprint!("\r{examined} looked at, {matched} {what} ");
-            self.shown = true;
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.shown {
-            eprint!("\r\x1b[K");
-        }
-    }
 }
 
 fn json_line(message: &Message) -> String {

@@ -114,6 +114,31 @@ pub(super) fn number(count: usize) -> String {
     apart
 }
 
+/// Shows that work which takes its time goes on; dropped, it makes room for what comes next.
+#[derive(Default)]
+pub(super) struct Progress {
+    shown: bool,
+}
+
+impl Progress {
+    /// So many were looked at, and so many of them are `what`.
+    pub(super) fn show(&mut self, examined: usize, matched: usize, what: &str) {
+        if io::stderr().is_terminal() {
+            let (examined, matched) = (number(examined), number(matched));
+            eprint!("\r{examined} looked at, {matched} {what} ");
+            self.shown = true;
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
