@@ -1,7 +1,6 @@
 //! Everything behind the listeners: spool, delivery, and what sessions work with.
 
 use std::io;
-use std::process;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -130,9 +129,15 @@ impl Node {
         let cut = server.remaining().connections;
         // Receivers are gone only if the runner panicked; then there is nothing to stop.
         let _ = self.stop_runner.send(());
-        if tasks::timeout(at_most, self.runner).await.is_err() {
-            // What it was doing is leased, and delivered by the next start.
-            process::exit(1);
+        let mut runner = self.runner;
+        let mut deliveries = 0;
+        if tasks::timeout(at_most, &mut runner).await.is_err() {
+            // What is under way stays in the spool, and goes with the next start. A peer that has all of a
+            // message but has not answered may have it twice then (RFC 5321 4.5.3.2.6); nobody can wait
+            // for it as long as it likes.
+            deliveries = self.deliveries.count();
+            runner.abort();
+            let _ = runner.await;
         }
         self.reports.abort();
         self.services.store.close();
@@ -145,6 +150,7 @@ impl Node {
         .await;
         Event::ServerStopped {
             cut,
+            deliveries,
             took: RealClock.mono().since(began),
         }
         .emit();

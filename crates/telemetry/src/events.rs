@@ -101,6 +101,8 @@ events! {
     INFO "server.stopped" ServerStopped {
         /// Connections that did not end by themselves in time.
         cut: usize,
+        /// Deliveries that did not end in time. Their messages go with the next start.
+        deliveries: usize,
         /// How long the drain took.
         took: Duration,
     }

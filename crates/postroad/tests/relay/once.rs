@@ -163,3 +163,34 @@ fn send_one(run: &Run, number: usize) -> std::io::Result<bool> {
         _ => panic!("{code} {texts:?}"),
     }
 }
+
+/// A next hop that doesn't answer holds the end up no longer than the drain may take; what is under way is in
+/// the spool, and goes with the next start.
+#[test]
+fn a_silent_next_hop_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hop = NextHop::with_manner(|moment| match (moment.at, moment.before) {
+        (At::Message, 0) => Say::Never,
+        _ => Say::Usual,
+    });
+    let settings = format!(
+        "{SETTINGS}{}\n[timeouts]\ndrain = \"1s\"\n",
+        hop.route("far.test")
+    )
+    .replace("\"warn\"", "\"info\"");
+    let mut server = Server::start(folder.path(), &settings);
+    server.send("r@far.test", b"X-Number: 1\r\n\r\n");
+    server.wait_until("the message", || hop.come().len() == 1);
+    let began = Instant::now();
+    assert!(server.terminate().success());
+    let took = began.elapsed();
+    assert!(
+        took >= Duration::from_secs(1) && took < Duration::from_secs(8),
+        "{took:?}"
+    );
+    let stopped = server.wait_for_line(|line| line.contains("server.stopped"));
+    assert!(stopped.contains("\"deliveries\":1"), "{stopped}");
+    server = Server::start(folder.path(), &settings);
+    server.wait_until("an empty queue", || server.queue().is_empty());
+    assert_eq!((hop.come().len(), hop.taken().len()), (2, 1));
+}

@@ -1,9 +1,11 @@
 //! Who may send mail through this server, which way it goes, and what an operator does about it.
 
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
 
 use crate::harness::next_hop::{At, NextHop, Say};
-use crate::harness::{Server, configuration, messages};
+use crate::harness::{Server, configuration, count_by, messages};
 
 const DOMAIN: &str = "
 [[domain]]
@@ -156,6 +158,75 @@ fn an_operator_holds_releases_redirects_and_deletes() {
     assert_eq!(whole.taken().len(), 4);
     assert_eq!(messages(&server.data).len(), 4);
     // Each of the others came here once.
-    let counts = crate::harness::count_by(&messages(&server.data), "X-Number:");
+    let counts = count_by(&messages(&server.data), "X-Number:");
     assert!(counts.len() == 4 && counts.values().all(|n| *n == 1));
+}
+
+/// What an operator says while a message is on its way takes effect when that has ended.
+#[test]
+fn what_an_operator_says_in_the_midst_of_an_attempt_takes_effect_after_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let slow = NextHop::with_manner(|moment| match (moment.at, moment.heard) {
+        (At::Message, heard) if heard.contains("X-Number: deleted") => {
+            Say::Late(Duration::from_millis(1500))
+        }
+        // Refused for now, after a while.
+        (At::Message, _) => {
+            std::thread::sleep(Duration::from_millis(1500));
+            Say::words("451 4.3.0 not yet")
+        }
+        _ => Say::Usual,
+    });
+    let quick = NextHop::start();
+    let settings = format!("{DOMAIN}{TRUSTED}{}", slow.route("*"));
+    let server = Server::start(folder.path(), &settings);
+    let names = ["deleted", "held", "redirected"];
+    for name in names {
+        server.send_from(
+            &format!("{name}@client.test"),
+            &["r@far.test"],
+            format!("X-Number: {name}\r\n\r\n").as_bytes(),
+        );
+    }
+    server.wait_until("all on their way", || slow.come().len() == 3);
+    let sender = |name: &str| format!("{name}@client.test");
+    let to = format!("smtp://{}", quick.address);
+    server.command(&["queue", "delete", "--yes", "--sender", &sender("deleted")]);
+    server.command(&["queue", "hold", "--sender", &sender("held")]);
+    let redirected = sender("redirected");
+    server.command(&["queue", "redirect", "--to", &to, "--sender", &redirected]);
+    let of = |name: &str| {
+        let queue = server.queue();
+        queue
+            .into_iter()
+            .find(|m| m["sender"] == sender(name).as_str())
+    };
+    // It is said that it was said.
+    let id = of("held").expect("it is on its way")["id"]
+        .as_str()
+        .map(str::to_owned);
+    let shown = server.look(&format!("/v1/queue/{}", id.expect("an id")));
+    assert!(
+        shown["plainly"].to_string().contains("said \\\"hold\\\""),
+        "{shown:#}"
+    );
+
+    server.wait_until("the end of the attempts", || {
+        of("deleted").is_none()
+            && of("held").is_some_and(|m| m["state"] == "held")
+            && of("redirected").is_some_and(|m| m["state"] == "deferred")
+    });
+    let retry = ["queue", "retry", "--sender", &redirected];
+    server.command(&retry);
+    server.wait_until("one that is left", || server.queue().len() == 1);
+    assert_eq!(
+        count_by(&quick.taken(), "X-Number:").get("redirected"),
+        Some(&1)
+    );
+    server.command(&["queue", "redirect", "--to", &to, "--all"]);
+    server.command(&["queue", "release", "--all"]);
+    server.command(&["queue", "retry", "--all"]);
+    server.wait_until("an empty queue", || server.queue().is_empty());
+    let came = [quick.come().len(), slow.come().len(), slow.taken().len()];
+    assert_eq!(came, [2, 3, 1]);
 }
