@@ -219,7 +219,7 @@ fn owed(notice: NoticeState) -> NoticeState {
 
 /// What an attempt did for one recipient.
 ///
-/// Whether a notice is owed for it, [`owes`](crate::notice::owes) says. Only a committed notice
+/// Whether a notice is owed for it, [`owes`] says. Only a committed notice
 /// makes it `Sent`, so `Sent` is taken for `Owed` here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
