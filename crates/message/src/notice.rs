@@ -46,7 +46,7 @@ pub struct Notice<'a> {
     pub queue_id: QueueId,
     /// When the message came in.
     pub arrival: UnixMs,
-    /// The message came with SMTPUTF8: the parts are of the types of RFC 6533 and in UTF-8.
+    /// The message came with SMTPUTF8: a part that isn't ASCII is in UTF-8 and of a type of RFC 6533.
     pub smtputf8: bool,
     /// What became of which recipient; at least one.
     pub recipients: &'a [Told<'a>],
@@ -121,7 +121,7 @@ impl Notice<'_> {
         // RFC 2045 6.4: what has parts of 8 bits says so itself.
         let is_8bit = !explanation.is_ascii() || !status.is_ascii() || !returned.is_ascii();
         let mut out = self.header(&boundary, is_8bit).into_bytes();
-        let text = if self.smtputf8 {
+        let text = if !explanation.is_ascii() {
             "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
         } else {
             "Content-Type: text/plain; charset=us-ascii\r\n"
@@ -133,11 +133,11 @@ impl Notice<'_> {
             text,
             explanation.as_bytes(),
         );
-        // RFC 6533 4.4: in the 7-bit types nothing may be beyond ASCII, in the others all may be.
-        let report = if self.smtputf8 {
-            "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n"
-        } else {
+        // RFC 6533 4.4: what is in ASCII is of the type that all know.
+        let report = if status.is_ascii() {
             "Content-Type: message/delivery-status\r\n"
+        } else {
+            "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n"
         };
         part(
             &mut out,

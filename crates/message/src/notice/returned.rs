@@ -51,7 +51,7 @@ impl<'a> Returned<'a> {
 
     /// The fields that say what the part is.
     pub(super) fn content_type(&self, smtputf8: bool, octets: &[u8]) -> String {
-        let kind = match (self, smtputf8) {
+        let kind = match (self, smtputf8 && !octets.is_ascii()) {
             (Returned::Message(_), false) => "message/rfc822",
             (Returned::Message(_), true) => "message/global",
             (Returned::Headers(_), false) => "text/rfc822-headers",

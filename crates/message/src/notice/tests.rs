@@ -213,7 +213,8 @@ fn what_the_sender_gave_is_given_back() {
 fn an_internationalised_message_is_answered_in_kind() {
     let (anna, bob) = (mailbox("änna@example.com"), mailbox("b\u{f6}b@example.net"));
     let recipients = [told(&bob, Action::Failed)];
-    let mut notice = notice(&anna, &recipients, Returned::of(MESSAGE, true, true));
+    let message = "Subject: Grüße\r\n\r\nAt noon?\r\n".as_bytes();
+    let mut notice = notice(&anna, &recipients, Returned::of(message, true, true));
     notice.smtputf8 = true;
     let all = text(&notice);
     for expected in [
@@ -225,6 +226,14 @@ fn an_internationalised_message_is_answered_in_kind() {
     ] {
         assert!(all.contains(expected), "{expected}: {all}");
     }
+    // What is in ASCII is of the types that all know.
+    notice.returned = Returned::of(MESSAGE, true, true);
+    assert!(text(&notice).contains("Content-Type: message/rfc822\r\n"));
+    let carl = mailbox("carl@example.net");
+    let of_carl = [told(&carl, Action::Failed)];
+    notice.recipients = &of_carl;
+    assert!(text(&notice).contains("Content-Type: message/delivery-status\r\n"));
+    notice.recipients = &recipients;
     notice.smtputf8 = false;
     let all = text(&notice);
     assert!(
@@ -336,6 +345,20 @@ fn what_a_peer_said_is_told_of_success_too_and_our_own_words_of_failure_only() {
     assert!(
         failed.contains("Diagnostic-Code: x-postroad; the Maildir of"),
         "{failed}"
+    );
+    assert!(
+        failed.contains("\r\n      What happened: the Maildir of"),
+        "{failed}"
+    );
+    let tried = "\r\n      It was tried until Mon, 23 Nov 2026 22:40:00 +0000.\r\n";
+    assert!(!failed.contains(tried), "{failed}");
+    let status = enhanced("4.2.0");
+    assert!(
+        whole(Told {
+            status,
+            ..ours(Action::Failed)
+        })
+        .contains(tried)
     );
     let relayed = whole(told(&bob, Action::Relayed));
     assert!(relayed.contains("Diagnostic-Code: smtp; 550"), "{relayed}");

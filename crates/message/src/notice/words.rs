@@ -106,16 +106,26 @@ fn about(told: &Told<'_>, text: &mut Paragraphs) {
     }
     match (told.peer, told.reply) {
         (Some(peer), Some(reply)) => text.put("      ", &format!("{peer} said: {reply}")),
-        (None, Some(reply)) => text.put("      ", &format!("the next server said: {reply}")),
+        (None, Some(reply)) => text.put("      ", &format!("The next server said: {reply}")),
+        (_, None) if undelivered && !told.words.is_empty() => {
+            text.put("      ", &format!("What happened: {}", told.words));
+        }
         (_, None) => {}
     }
-    if undelivered && !told.words.is_empty() {
-        text.put("      ", &format!("What happened here: {}", told.words));
+    // What is not refused for good was tried again, as long as that made sense (RFC 3463 2).
+    if let (Action::Failed, '4', Some(last)) = (told.action, class(told), told.last_attempt) {
+        let last = trace::date(last);
+        text.put("      ", &format!("It was tried until {last}."));
     }
     if let Action::Delayed { until } = told.action {
         let until = trace::date(until);
-        text.put("      ", &format!("It is tried until {until}."));
+        text.put("      ", &format!("It will be tried until {until}."));
     }
+}
+
+/// The first digit of the status.
+fn class(told: &Told<'_>) -> char {
+    told.status.to_string().chars().next().unwrap_or_default()
 }
 
 /// Lines of text.
