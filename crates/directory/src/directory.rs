@@ -1,8 +1,9 @@
 //! The snapshot, and what it answers.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use postroad_wire::address::{Domain, ForwardPath, Host, LocalPart, Mailbox};
+use postroad_wire::address::{AddressLiteral, Domain, ForwardPath, Host, LocalPart, Mailbox};
 use postroad_wire::peer::Peer;
 
 use crate::mailboxes::{Mailboxes, Reservation};
@@ -31,7 +32,7 @@ pub struct LocalDomain {
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     domains: BTreeMap<String, Names>,
-    /// For `<Postmaster>` where there is no mailbox for it.
+    /// For `<Postmaster>` where there is no mailbox for it, and for our own address.
     first: Option<String>,
     /// Where mail for the postmasters goes.
     postmaster: Option<Mailbox>,
@@ -148,6 +149,25 @@ impl Directory {
             Some(origin) => self.resolve_mailbox(origin, mailboxes),
             None => Resolution::Unknown,
         }
+    }
+
+    /// What a forward-path stands for where the client came to `own`: a literal of this address is
+    /// the first domain (RFC 1123 5.2.17, RFC 5321 4.1.3). Any other path is what it is.
+    pub fn recognised(&self, path: ForwardPath, own: IpAddr) -> ForwardPath {
+        let ForwardPath::Mailbox(mailbox) = &path else {
+            return path;
+        };
+        let written = match &mailbox.host {
+            Host::Domain(_) => return path,
+            Host::Literal(AddressLiteral::V4(v4)) => IpAddr::V4(*v4),
+            Host::Literal(AddressLiteral::V6(v6)) => IpAddr::V6(*v6),
+        };
+        if written.to_canonical() != own.to_canonical() {
+            return path;
+        }
+        let first = self.first.as_deref();
+        let named = first.and_then(|first| name::mailbox(mailbox.local.as_str(), first));
+        named.map_or(path, ForwardPath::Mailbox)
     }
 
     /// Whether mail for this host stays here.

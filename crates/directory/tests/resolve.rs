@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a test may stop where it stands
 
+use std::net::IpAddr;
+
 use postroad_directory::{
     Directory, DirectoryProblem, Fault, LocalDomain, MAX_TARGETS, Mailboxes, NextHop, Place,
     Resolution, RouteFor, Routes,
@@ -546,4 +548,42 @@ fn where_mail_goes_on_no_mailbox_is_made() {
     // No more mailboxes may be made, and none has to be.
     let resolution = directory.resolve(&anna, &Mailboxes::new(0, []));
     assert!(matches!(resolution, Resolution::Local { .. }));
+}
+
+#[test]
+fn the_literal_of_an_own_address_is_the_first_domain() {
+    let directory = directory(vec![
+        domain("one.example", &["ada"], &[]),
+        domain("two.example", &["bob"], &[]),
+    ]);
+    let own = |text: &str| text.parse::<IpAddr>().unwrap();
+    for (written, own, stands_for) in [
+        ("ada@[192.0.2.1]", own("192.0.2.1"), "ada@one.example"),
+        ("bob@[192.0.2.1]", own("192.0.2.1"), "bob@one.example"),
+        (
+            "\"a b\"@[192.0.2.1]",
+            own("::ffff:192.0.2.1"),
+            "\"a b\"@one.example",
+        ),
+        (
+            "ada@[IPv6:2001:db8::1]",
+            own("2001:db8::1"),
+            "ada@one.example",
+        ),
+        (
+            "ada@[IPv6:::ffff:192.0.2.1]",
+            own("192.0.2.1"),
+            "ada@one.example",
+        ),
+        ("ada@[192.0.2.2]", own("192.0.2.1"), "ada@[192.0.2.2]"),
+        ("ada@two.example", own("192.0.2.1"), "ada@two.example"),
+    ] {
+        let path = ForwardPath::Mailbox(mailbox(written));
+        let expected = ForwardPath::Mailbox(mailbox(stands_for));
+        assert_eq!(directory.recognised(path, own), expected, "{written}");
+    }
+    // Without a domain there is nothing that it could stand for.
+    let path = ForwardPath::Mailbox(mailbox("ada@[192.0.2.1]"));
+    let none = Directory::default();
+    assert_eq!(none.recognised(path.clone(), own("192.0.2.1")), path);
 }

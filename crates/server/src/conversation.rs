@@ -2,7 +2,7 @@
 //! say into a reply of the row.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use postroad_clock::Mono;
@@ -44,6 +44,8 @@ pub(crate) struct Conversation<S: QueueStore> {
     /// It was not greeted.
     turned_away: bool,
     client: Client,
+    /// The address of ours that the client came to.
+    own_address: IpAddr,
     transaction: Option<Transaction<S>>,
     record: Record,
     running: watch::Receiver<Running>,
@@ -70,6 +72,7 @@ impl<S: QueueStore> Conversation<S> {
             open,
             turned_away: false,
             client,
+            own_address: listener.ip(),
             transaction: None,
             record,
             running,
@@ -174,6 +177,7 @@ impl<S: QueueStore> Conversation<S> {
         Names {
             directory: &self.settings.directory,
             mailboxes: &self.services.mailboxes,
+            own_address: self.own_address,
         }
     }
 
@@ -220,10 +224,9 @@ impl<S: QueueStore> Conversation<S> {
 
     fn judge(&mut self, asked: &session::Recipient) -> Verdict {
         let services = &self.services;
-        let resolution = self
-            .settings
-            .directory
-            .resolve(&asked.forward_path, &services.mailboxes);
+        let directory = &self.settings.directory;
+        let path = directory.recognised(asked.forward_path.clone(), self.own_address);
+        let resolution = directory.resolve(&path, &services.mailboxes);
         let verdict = rule::recipient(&resolution, self.may_relay());
         let (origin, targets, reservation) = match (verdict, resolution) {
             (

@@ -1,5 +1,7 @@
 //! What VRFY and EXPN tell, where they are switched on (RFC 5321 3.5).
 
+use std::net::IpAddr;
+
 use postroad_directory::{Directory, Mailboxes, Resolution};
 use postroad_reply::{ExpnReply, Lines, Text, VrfyReply};
 use postroad_wire::address::{ForwardPath, Mailbox};
@@ -9,6 +11,8 @@ use postroad_wire::command::Lookup;
 pub(crate) struct Names<'a> {
     pub(crate) directory: &'a Directory,
     pub(crate) mailboxes: &'a Mailboxes,
+    /// The address of ours that the client came to.
+    pub(crate) own_address: IpAddr,
 }
 
 /// Why a name stands for no one address.
@@ -62,7 +66,10 @@ impl Names<'_> {
     /// 5321 3.5.1), and `Postmaster` is whoever RCPT would take for it.
     fn path(&self, asked: Lookup) -> Result<ForwardPath, NoOne> {
         let name = match asked {
-            Lookup::Mailbox(mailbox) => return Ok(ForwardPath::Mailbox(mailbox)),
+            Lookup::Mailbox(mailbox) => {
+                let path = ForwardPath::Mailbox(mailbox);
+                return Ok(self.directory.recognised(path, self.own_address));
+            }
             Lookup::Name(name) if name.as_str().eq_ignore_ascii_case("postmaster") => {
                 return Ok(ForwardPath::Postmaster);
             }
@@ -119,6 +126,7 @@ mod tests {
         let names = Names {
             directory: &directory(),
             mailboxes: &Mailboxes::new(10, []),
+            own_address: IpAddr::from([192, 0, 2, 1]),
         };
         let vrfy = |text, smtputf8| names.vrfy(asked(text), smtputf8);
         assert!(matches!(
@@ -127,6 +135,11 @@ mod tests {
         ));
         assert_eq!(vrfy("bob@example.test", false), VrfyReply::MailboxUnknown);
         assert_eq!(vrfy("ada@elsewhere.test", false), VrfyReply::NotVerified);
+        assert!(matches!(
+            vrfy("ada@[192.0.2.1]", false),
+            VrfyReply::Verified(_)
+        ));
+        assert_eq!(vrfy("ada@[192.0.2.2]", false), VrfyReply::NotVerified);
         assert_eq!(vrfy("jörg@example.test", false), VrfyReply::NotVerifiedUtf8);
         assert!(matches!(
             vrfy("jörg@example.test", true),
@@ -139,6 +152,7 @@ mod tests {
         let names = Names {
             directory: &directory(),
             mailboxes: &Mailboxes::new(10, []),
+            own_address: IpAddr::from([192, 0, 2, 1]),
         };
         let expn = |text, smtputf8| names.expn(asked(text), smtputf8);
         let ExpnReply::Expanded(lines) = expn("info@example.test", true) else {
