@@ -25,6 +25,7 @@ mod sink;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// Puts a mail server under load and takes what it relays; and the least a server could do.
 #[derive(Debug, Parser)]
@@ -40,6 +41,12 @@ enum Arguments {
 }
 
 fn main() -> ExitCode {
+    // Thousands of sessions are thousands of descriptors.
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(e) = setrlimit(Resource::Nofile, limit) {
+        eprintln!("load: the limit of open files stays as it is: {e}");
+    }
     let done = match Arguments::parse() {
         Arguments::Generate(arguments) => generate::run(&arguments),
         Arguments::Sink(arguments) => sink::run(&arguments),

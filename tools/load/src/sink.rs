@@ -19,9 +19,9 @@ pub(crate) struct Arguments {
     /// Where to listen
     #[arg(long)]
     listen: SocketAddr,
-    /// End when messages of so many numbers have come
-    #[arg(long)]
-    messages: u64,
+    /// Wait for messages of so many numbers and say how they came; then for so many more, and so on
+    #[arg(long, value_delimiter = ',')]
+    messages: Vec<u64>,
     /// End when nothing came for so many seconds after the first message
     #[arg(long, default_value_t = 30)]
     patience: u64,
@@ -32,13 +32,33 @@ const LISTENER: u64 = 0;
 
 /// Serves until all has come. Fails if messages are missing.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<ExitCode> {
-    let listener = TcpListener::bind(arguments.listen)?;
-    let mut connections = Connections::new(listener)?;
+    let mut connections = Connections::new(TcpListener::bind(arguments.listen)?)?;
     let mut counted = Counted::default();
+    let patience = Duration::from_secs(arguments.patience);
+    let mut wanted = 0;
+    for more in &arguments.messages {
+        wanted += more;
+        println!(
+            "{}",
+            stage(&mut connections, &mut counted, wanted, patience)?
+        );
+        if counted.numbers() < wanted {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes messages until there are so many numbers, or nothing comes any more.
+fn stage(
+    connections: &mut Connections,
+    counted: &mut Counted,
+    wanted: u64,
+    patience: Duration,
+) -> io::Result<Value> {
     let mut watch = None;
     let mut last = Instant::now();
-    let patience = Duration::from_secs(arguments.patience);
-    while counted.numbers() < arguments.messages {
+    while counted.numbers() < wanted {
         let before = counted.all;
         connections.pass(|letter| counted.count(&letter.data), || Ok(()))?;
         if counted.all > before {
@@ -48,17 +68,12 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<ExitCode> {
             break;
         }
     }
-    let complete = counted.numbers() >= arguments.messages;
-    let mut report = watch.map_or(Value::Null, |watch| watch.read());
+    let mut report = watch.map_or(json!({}), |watch| watch.read());
     report["ended"] = json!(report::now());
     report["messages"] = json!(counted.all);
     report["numbers"] = json!(counted.numbers());
     report["strange"] = json!(counted.strange);
-    println!("{report}");
-    Ok(match complete {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    Ok(report)
 }
 
 /// How often each number came.

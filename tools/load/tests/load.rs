@@ -123,6 +123,22 @@ fn the_floor_keeps_what_it_answers_for_and_passes_it_on() {
 }
 
 #[test]
+fn the_sink_tells_the_warming_up_from_the_run() {
+    let at = address();
+    let mut sink = Part::listening("sink", at, &["--messages", "20,30"]);
+    let mut said = BufReader::new(sink.0.stdout.take().expect("it is piped")).lines();
+    for (first, messages, numbers) in [("0", "20", 20), ("20", "30", 50)] {
+        let (sent, all) = generate(at, &["--first", first, "--messages", messages]);
+        assert!(all, "{sent}");
+        let line = said.next().expect("a line").expect("text");
+        let got: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(got["numbers"], numbers);
+        assert!(got["ended"].as_f64() > sent["began"].as_f64());
+    }
+    assert!(sink.0.wait().expect("it ends").success());
+}
+
+#[test]
 fn a_refusal_is_counted_and_shown() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let at = listener.local_addr().expect("it has one");
