@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     /// Wait for messages of so many numbers and say how they came; then for so many more, and so on
     #[arg(long, value_delimiter = ',')]
     messages: Vec<u64>,
-    /// End when nothing came for so many seconds after the first message
+    /// End when nothing came for so many seconds
     #[arg(long, default_value_t = 30)]
     patience: u64,
 }
@@ -64,7 +64,7 @@ fn stage(
         if counted.all > before {
             watch.get_or_insert_with(Watch::start);
             last = Instant::now();
-        } else if watch.is_some() && last.elapsed() > patience {
+        } else if last.elapsed() > patience {
             break;
         }
     }

@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod bench;
 mod deps;
 mod links;
 mod metadata;
@@ -24,6 +25,9 @@ cargo xtask test [--no-install] [--kills N]
     Formatting, lints, the links in the code's documentation and between pages, crate arrows, all
     tests, doc tests, the tests with real clients and with SIGKILL (N times, 20 by default). As root
     it installs the Debian packages that these need, unless --no-install. The last line is the count.
+cargo xtask bench [--quick] [--cell NAME]... [--runs N] [--folder DIR] [--json]
+    Postfix, Postroad and the floor of what a server must do, under the same load in turn
+    (docs/benchmarks.md). The disk is an image in DIR when root, else DIR itself.
 cargo xtask deps
     Do the crate arrows hold, and does docs/dependencies.md name every dependency?
 cargo xtask links
@@ -36,6 +40,10 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["test", options @ ..] => match test::Options::parse(options) {
             Ok(options) => test::test(root(), &options),
+            Err(wrong) => usage(&wrong),
+        },
+        ["bench", options @ ..] => match bench::Options::parse(options) {
+            Ok(options) => bench::bench(root(), &options),
             Err(wrong) => usage(&wrong),
         },
         ["deps"] => deps(),

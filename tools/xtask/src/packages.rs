@@ -128,7 +128,7 @@ fn install_of_debian(missing: Vec<&Program>, allowed: bool) {
     }
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let effective = status
         .lines()
