@@ -88,7 +88,7 @@ fn measure(root: &Path, options: &Options) -> Result<bool, String> {
     let scratch = Scratch::make(&options.folder, options.is_quick)?;
     let cores = thread::available_parallelism().map_or(0, usize::from);
     let mut said = vec![format!(
-        "Disk: {}; {cores} cores; {} runs a cell",
+        "Disk: {}; {cores} cores; {} run(s) a cell",
         scratch.said, options.runs
     )];
     let is_there = |peer: &Peer| match peer.is_missing() {
