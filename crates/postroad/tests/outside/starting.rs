@@ -214,7 +214,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 }
 
 /// Everything in the folder is this user's, and nobody else can look at it.
-fn all_belong_to(folder: &Path, uid: u32) {
+pub(crate) fn all_belong_to(folder: &Path, uid: u32) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         // A file may be moved on while this looks.

@@ -149,3 +149,34 @@ fn the_socket_of_a_killed_server_is_in_nobodys_way() {
     assert_eq!((listed.code, listed.err.as_str()), (Some(0), ""));
     assert!(listed.out.contains(&ids[0]), "{}", listed.out);
 }
+
+/// Root works on the queue as the user whose it is, so that the server finds no file it can't open.
+#[test]
+fn root_leaves_every_file_to_the_servers_user() {
+    if !geteuid().is_root() {
+        println!("left out: the queue of a server's own user: it takes root");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).expect("open the folder");
+    let settings = format!("user = \"nobody\"\n{SETTINGS}");
+    let mut server = Server::start(folder.path(), &settings);
+    assert!(server.terminate().success());
+    let file = folder.path().join("postroad.toml").display().to_string();
+    for what in [
+        &["list"][..],
+        &["hold", "--all"],
+        &["list", "--state", "held"],
+    ] {
+        let arguments = [&["queue"], what, &["--config", &file]].concat();
+        let said = postroad(&arguments, folder.path());
+        assert!(said.err.starts_with("no server runs"), "{}", said.err);
+    }
+    let nobody = User::from_name("nobody").expect("ask for it");
+    let nobody = nobody.expect("every system has nobody").uid.as_raw();
+    crate::starting::all_belong_to(&server.data, nobody);
+    let again = Server::start(folder.path(), &settings);
+    again.send("grace@example.test", b"hello\r\n");
+    again.wait_for_messages(1);
+}
