@@ -35,7 +35,7 @@ impl Default for Patience {
 /// they stay together, in one transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Again {
-    /// Not before then, where that is known.
+    /// Nothing was tried, for it makes no sense before then.
     pub not_before: Option<UnixMs>,
     /// Spreads what was deferred together.
     pub chance: u64,
@@ -74,9 +74,13 @@ impl Attempted<'_> {
     }
 
     fn deferred(&self, report: Report, patience: &Patience, again: Again) -> Outcome {
-        let attempt = match self.life {
-            Life::Pending { attempts, .. } => attempts.saturating_add(1),
-            _ => 1,
+        let (attempts, from) = match self.life {
+            Life::Pending { attempts, due, .. } => (*attempts, *due),
+            _ => (0, self.now),
+        };
+        let attempt = match again.not_before {
+            Some(_) => attempts,
+            None => attempts.saturating_add(1),
         };
         let received_at = self.envelope.received_at;
         let plan = &patience.retry;
@@ -108,11 +112,20 @@ impl Attempted<'_> {
             }
             .emit();
         }
-        Outcome::Deferred {
-            attempt,
-            due,
-            report,
-            notice,
+        match again.not_before {
+            Some(_) => Outcome::PutOff {
+                attempts,
+                from,
+                due,
+                report,
+                notice,
+            },
+            None => Outcome::Deferred {
+                attempt,
+                due,
+                report,
+                notice,
+            },
         }
     }
 

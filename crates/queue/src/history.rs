@@ -139,7 +139,9 @@ impl Attempted {
         let rule;
         let (end, report) = match outcome {
             Outcome::Delivered { how, report, .. } => (End::Delivered(*how), report),
-            Outcome::Deferred { report, .. } => (End::Deferred, report),
+            Outcome::Deferred { report, .. } | Outcome::PutOff { report, .. } => {
+                (End::Deferred, report)
+            }
             Outcome::Failed { report, .. } => (End::Failed, report),
             Outcome::Discarded { rule: name } => {
                 rule = Report::plain(name);

@@ -115,7 +115,10 @@ impl Life {
     /// an attempt that is recorded isn't recorded again.
     pub fn apply(&mut self, outcome: &Outcome, now: UnixMs) -> bool {
         let Life::Pending {
-            attempts, delay, ..
+            attempts,
+            due,
+            delay,
+            ..
         } = self
         else {
             return false;
@@ -131,11 +134,24 @@ impl Life {
                 attempts: *attempt,
                 due: *due,
                 last: Some(report.clone()),
-                delay: match (*delay, owed(*notice)) {
-                    (Mark::None, NoticeState::Owed) => Mark::Owed(now),
-                    // Once for each recipient, however long it takes.
-                    (delay, _) => delay,
-                },
+                delay: delay_of(*delay, *notice, now),
+            },
+            Outcome::PutOff {
+                attempts: after,
+                from,
+                due: until,
+                ..
+            } if (*after, *from) != (*attempts, *due) || until <= due => return false,
+            Outcome::PutOff {
+                due,
+                report,
+                notice,
+                ..
+            } => Life::Pending {
+                attempts: *attempts,
+                due: *due,
+                last: Some(report.clone()),
+                delay: delay_of(*delay, *notice, now),
             },
             // A delay that nobody was told of is over: its end is told, if at all.
             Outcome::Delivered {
@@ -209,6 +225,14 @@ impl Outcome {
     }
 }
 
+/// What becomes of the notice of delay: there is one for each recipient, however long it takes.
+fn delay_of(delay: Mark, notice: NoticeState, now: UnixMs) -> Mark {
+    match (delay, owed(notice)) {
+        (Mark::None, NoticeState::Owed) => Mark::Owed(now),
+        (delay, _) => delay,
+    }
+}
+
 /// Only a committed notice is sent, so an outcome that says so is owed one.
 fn owed(notice: NoticeState) -> NoticeState {
     match notice {
@@ -238,6 +262,21 @@ pub enum Outcome {
         /// attempt already recorded is not recorded again.
         attempt: u32,
         /// When to try again.
+        due: UnixMs,
+        /// Why.
+        report: Report,
+        /// Whether the sender is to be told by now that it is delayed; it is told once at most.
+        notice: NoticeState,
+    },
+    /// Not tried at all, because it would have been of no use before `due`. It is no attempt, so the
+    /// wait after the next one is no longer for it.
+    PutOff {
+        /// How many attempts its `Life::Pending` said there were ...
+        attempts: u32,
+        /// ... and when the next was due. Where it says something else, or nothing earlier than
+        /// `due`, this is recorded already or has been overtaken, and changes nothing.
+        from: UnixMs,
+        /// When to try.
         due: UnixMs,
         /// Why.
         report: Report,

@@ -278,7 +278,8 @@ impl Scheduler {
     /// where they lead. At most `most`; those first whose site is closed longest.
     ///
     /// A site counts as having enough before a message for it would be refused, so that fresh mail
-    /// of other senders still finds room, and so that what is claimed is taken.
+    /// of other senders still finds room, and so that what is claimed is taken: up to a tenth of
+    /// [`Limits::most_messages`] for one site.
     pub fn closed_routes(&self, now: Mono, most: usize) -> Vec<RouteKey> {
         let closed = self.sites.closed.iter().rev();
         let of_sites = closed
@@ -292,7 +293,7 @@ impl Scheduler {
         let all = self.share();
         let full = self.sites.shares.iter().rev();
         let of_full_sites = full
-            .take_while(|(share, _)| !share.plus(*share).may_grow(all))
+            .take_while(|(share, _)| !share.takes_a_claim(all))
             .filter_map(|(_, key)| self.sites.map.get(key))
             .filter(|site| site.health.closed_until().is_none_or(|until| until <= now))
             .flat_map(|site| &site.routes);
@@ -307,7 +308,7 @@ impl Scheduler {
                     },
                     &self.limits,
                 );
-                !share.plus(share).may_grow(all)
+                !share.takes_a_claim(all)
             })
             .map(|(_, key)| key);
         of_sites

@@ -7,8 +7,8 @@ use postroad_clock::UnixMs;
 use postroad_message::Facts;
 use postroad_queue::state::DELETED_BY_OPERATOR;
 use postroad_queue::{
-    Amendment, ClientTrace, Due, Envelope, Handover, Life, MessageState, NoticeState, Outcome,
-    Recipient, RecipientIx, Report, RouteKey,
+    Amendment, ClientTrace, Due, Envelope, Handover, Life, Mark, MessageState, NoticeState,
+    Outcome, Recipient, RecipientIx, Report, RouteKey,
 };
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
 use postroad_wire::parameter::BodyType;
@@ -147,6 +147,44 @@ fn an_attempt_told_again_counts_once_even_out_of_order() {
 }
 
 #[test]
+fn what_is_put_off_was_not_attempted_and_is_put_off_once() {
+    let mut state = MessageState::new(&four());
+    let put_off = |attempts, from, due| {
+        let outcome = Outcome::PutOff {
+            attempts,
+            from: UnixMs(from),
+            due: UnixMs(due),
+            report: "closed".into(),
+            notice: NoticeState::Owed,
+        };
+        [(RecipientIx(0), outcome)]
+    };
+    assert!(state.apply(&[deferred(0, 1, 5_000)], UnixMs(2_000)));
+    let first = put_off(1, 5_000, 8_000);
+    assert!(state.apply(&first, UnixMs(5_000)));
+    let put_off_once = Life::Pending {
+        attempts: 1,
+        due: UnixMs(8_000),
+        last: Some("closed".into()),
+        delay: Mark::Owed(UnixMs(5_000)),
+    };
+    assert_eq!(state.lives[0], put_off_once);
+    // Said again, never earlier, and nothing that an attempt has overtaken.
+    for again in [
+        first.clone(),
+        put_off(1, 8_000, 7_000),
+        put_off(0, 8_000, 9_000),
+    ] {
+        assert!(!state.apply(&again, UnixMs(6_000)));
+    }
+    assert!(state.apply(&[deferred(0, 2, 5_000)], UnixMs(8_000)));
+    assert!(!state.apply(&first, UnixMs(9_000)));
+    state.amend(Amendment::RetryNow, UnixMs(9_000));
+    assert!(!state.apply(&put_off(2, 5_000, 10_000), UnixMs(9_500)));
+    assert_eq!(state.lives[0].pending_due(), Some(UnixMs(9_000)));
+}
+
+#[test]
 fn what_an_operator_says_of_a_leased_message_waits_for_the_settle() {
     let envelope = four();
     let mut state = MessageState::new(&envelope);
@@ -232,6 +270,14 @@ fn any_outcome() -> impl Strategy<Value = (RecipientIx, Outcome)> {
                 notice,
             }
         }),
+        2 => (0u32..3, 0usize..4, 0usize..4, notice.clone()).prop_map(
+            |(attempts, from, due, notice)| {
+                // When a new message is due, and when no operator says anything.
+                let times = [1_000, 3_001, 5_001, 7_001].map(UnixMs);
+                let (from, due) = (times[from], times[due]);
+                Outcome::PutOff { attempts, from, due, report: "closed".into(), notice }
+            }
+        ),
         1 => (how, notice.clone()).prop_map(|(how, notice)| Outcome::Delivered {
             how,
             report: "250".into(),

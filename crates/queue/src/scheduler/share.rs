@@ -17,6 +17,10 @@ pub(super) struct Share(u64);
 impl Share {
     const ALL: u64 = 1 << 32;
 
+    /// What those who have this, and all together, would have more after a claim that brings them a
+    /// tenth of what may be here.
+    const CLAIMED: Share = Share(3 * Share::ALL / 10);
+
     pub(super) fn of(load: Load, limits: &Limits) -> Share {
         let part = |n: usize, most: usize| {
             let whole = (n as u64).saturating_mul(Share::ALL);
@@ -35,6 +39,12 @@ impl Share {
     /// memory of a switch, "Dynamic queue length thresholds", 1998).
     pub(super) fn may_grow(self, all: Share) -> bool {
         self.0 < Share::ALL.saturating_sub(all.0)
+    }
+
+    /// Whether a claim that brings a site which has this a tenth of what may be here is sure to be
+    /// taken, should it be all of one sender.
+    pub(super) fn takes_a_claim(self, all: Share) -> bool {
+        self.plus(self).plus(Share::CLAIMED).may_grow(all)
     }
 
     pub(super) fn plus(self, other: Share) -> Share {
