@@ -25,6 +25,8 @@ pub(crate) struct Active {
     /// Tells this stay from others.
     pub(crate) token: u64,
     id: QueueId,
+    /// When its lease is looked after.
+    look_at: UnixMs,
     /// Its lease, unless something that needs it is under way.
     lease: Option<Lease>,
     /// What the store wasn't told yet.
@@ -56,6 +58,7 @@ impl Active {
             redirect: leased.redirect,
             token: leased.lease.token,
             id: leased.lease.id,
+            look_at: UnixMs(0),
             lease: Some(leased.lease),
             outcomes: Vec::new(),
             done: false,
@@ -98,9 +101,11 @@ impl Active {
         self.done = true;
     }
 
-    /// A claim brought it although it is here, because its lease had run out: this is its lease now.
+    /// A claim brought it although it is here, because its lease had run out: this is its lease now,
+    /// and it is ours again if it wasn't.
     pub(crate) fn take_lease(&mut self, lease: Lease) {
         self.lease = Some(lease);
+        self.lost = false;
     }
 
     /// Its lease, for something that gives it back.
@@ -118,10 +123,16 @@ impl Active {
         self.lease.is_some()
     }
 
-    /// It isn't ours any more: nothing is said of it.
+    /// It isn't ours any more: nothing is said of it, unless a claim brings it again.
     pub(crate) fn lose(&mut self) {
         self.lost = true;
-        self.outcomes.clear();
+        self.lease = None;
+    }
+
+    /// It wasn't dispatched for a while: its octets are in the store as well, and others need the
+    /// memory.
+    pub(crate) fn forget_octets(&mut self) {
+        self.fresh = None;
     }
 
     /// It isn't ours any more, and nothing of it is in flight.
@@ -182,27 +193,68 @@ impl Active {
     }
 }
 
-/// When leases are to be looked after.
+/// All of them, and when the lease of each is to be looked after.
 #[derive(Debug, Default)]
-pub(crate) struct Renewals(BTreeSet<(UnixMs, QueueId)>);
+pub(crate) struct ActiveSet {
+    messages: BTreeMap<QueueId, Active>,
+    looks: BTreeSet<(UnixMs, QueueId)>,
+}
 
-impl Renewals {
-    pub(crate) fn at(&mut self, at: UnixMs, id: QueueId) {
-        self.0.insert((at, id));
+impl ActiveSet {
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
     }
 
-    /// When the first is due.
-    pub(crate) fn next(&self) -> Option<UnixMs> {
-        self.0.first().map(|(at, _)| *at)
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
     }
 
-    /// One that is due.
-    pub(crate) fn pop(&mut self, now: UnixMs) -> Option<QueueId> {
-        let (at, id) = *self.0.first()?;
-        (at <= now).then(|| self.0.pop_first())?;
+    pub(crate) fn ids(&self) -> impl Iterator<Item = QueueId> {
+        self.messages.keys().copied()
+    }
+
+    pub(crate) fn has(&self, id: QueueId) -> bool {
+        self.messages.contains_key(&id)
+    }
+
+    pub(crate) fn get(&self, id: QueueId) -> Option<&Active> {
+        self.messages.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: QueueId) -> Option<&mut Active> {
+        self.messages.get_mut(&id)
+    }
+
+    pub(crate) fn insert(&mut self, active: Active, look_at: UnixMs) {
+        let id = active.id;
+        self.messages.insert(id, active);
+        self.look_after(id, look_at);
+    }
+
+    pub(crate) fn remove(&mut self, id: QueueId) -> Option<Active> {
+        let active = self.messages.remove(&id)?;
+        self.looks.remove(&(active.look_at, id));
+        Some(active)
+    }
+
+    /// Its lease is to be looked after at that time, and not before.
+    pub(crate) fn look_after(&mut self, id: QueueId, at: UnixMs) {
+        if let Some(active) = self.messages.get_mut(&id) {
+            self.looks.remove(&(active.look_at, id));
+            active.look_at = at;
+            self.looks.insert((at, id));
+        }
+    }
+
+    /// When the first lease is to be looked after.
+    pub(crate) fn next_look(&self) -> Option<UnixMs> {
+        self.looks.first().map(|(at, _)| *at)
+    }
+
+    /// One whose lease is to be looked after now.
+    pub(crate) fn pop_look(&mut self, now: UnixMs) -> Option<QueueId> {
+        let (at, id) = *self.looks.first()?;
+        (at <= now).then(|| self.looks.pop_first())?;
         Some(id)
     }
 }
-
-/// All of them.
-pub(crate) type ActiveSet = BTreeMap<QueueId, Active>;

@@ -1,6 +1,7 @@
 //! Carries one dispatch to its outcome.
 //!
-//! * [`runner`]: the loop that does what the scheduler says;
+//! * [`runner`]: the loop that does what the scheduler says; `looks`: when it claims; `say`: what it tells the
+//!   store;
 //! * `active`: the messages that are being delivered; [`deliverer`]: what is done with one;
 //! * [`next_hop`]: where mail goes; [`parcel`]: what a transport is given and says;
 //! * the transports: [`into_maildirs`], with [`maildir`], and [`peer`];
@@ -10,6 +11,7 @@ mod active;
 mod content;
 pub mod deliverer;
 pub mod into_maildirs;
+mod looks;
 pub mod mailbox_name;
 pub mod maildir;
 pub mod next_hop;
@@ -18,6 +20,7 @@ pub mod outcome;
 pub mod parcel;
 pub mod peer;
 pub mod runner;
+mod say;
 
 pub use deliverer::Deliverer;
 pub use maildir::Maildirs;

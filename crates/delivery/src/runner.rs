@@ -5,6 +5,7 @@
 //! delivered twice without a crash between; what isn't settled stays in the store, so that nothing is
 //! lost.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,22 +15,23 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
-use postroad_clock::Mono;
+use postroad_clock::{Mono, UnixMs};
 use postroad_host::clock::Clock;
 use postroad_host::disk::Disk;
 use postroad_host::tasks;
 use postroad_queue::scheduler::{Action, Cause, Dispatch, PutBack, Resolved, Scheduler, SiteView};
-use postroad_queue::{Outcome, RecipientIx, Report, RouteKey};
+use postroad_queue::{RecipientIx, Report, RouteKey};
 use postroad_reply::QueueId;
 use postroad_store::{Claim, Lease, Leased, QueueStore, Trouble};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::active::{Active, ActiveSet, Renewals, Saying};
+use crate::active::{Active, ActiveSet};
 use crate::deliverer::{Deliverer, trouble_with};
+use crate::looks::{Look, Looks};
 use crate::next_hop::{NextHop, NextHops};
-use crate::notice::About;
 use crate::outcome::Again;
-use crate::parcel::{Carried, Verdict, enhanced};
+use crate::parcel::{Carried, OURS, Verdict, enhanced};
+use crate::say::{Said, say};
 
 /// How much the loop takes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,17 +61,15 @@ impl Default for Pace {
 /// For how long it is believed where a route leads: to ask costs a look into the configuration.
 const RESOLVED_FOR: Duration = Duration::from_secs(5);
 
-/// How many messages are claimed at once.
-const CLAIM: usize = 1000;
-
 /// How many routes of closed sites a claim leaves alone.
 const MOST_SKIPPED: usize = 1000;
 
 /// How many words to the loop may wait to be heard.
 const WORDS: usize = 10_000;
 
-/// How long to wait before what the store could not take is said again, at first and at most.
-const SAY_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// For how long the octets of a fresh message wait for its dispatch: longer, and they are read from
+/// the store, or a slow site would have all the memory there is for the mail of others.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// How many deliveries are under way, for whoever wants to say what a shutdown waits for.
 #[derive(Debug, Clone, Default)]
@@ -163,11 +163,11 @@ where
             deliverer: &self.deliverer,
             pace: self.pace,
             scheduler: Scheduler::new(self.pace.limits),
-            active: ActiveSet::new(),
+            active: ActiveSet::default(),
             under_way: 0,
-            renewals: Renewals::default(),
-            claiming: false,
-            next_look: self.deliverer.clock.mono(),
+            fresh: VecDeque::new(),
+            looks: Looks::new(self.pace.poll, self.deliverer.clock.mono()),
+            orphans: Vec::new(),
             draining: false,
             in_trouble: false,
             tasks: FuturesUnordered::new(),
@@ -176,10 +176,10 @@ where
         loop {
             work.turn();
             self.in_flight.0.store(work.under_way, Ordering::Relaxed);
-            if work.draining && work.active.is_empty() && !work.claiming {
+            if work.draining && work.active.is_empty() && !work.looks.is_under_way() {
                 break;
             }
-            let takes = !work.draining && work.scheduler.room() > 0;
+            let takes = work.takes_fresh();
             let wake = work.wake();
             tokio::select! {
                 biased;
@@ -188,9 +188,18 @@ where
                 Some(word) = self.words.recv() => work.hear(word),
                 () = tasks::sleep_until(wake) => {}
                 leased = fresh.recv(), if takes && fresh_open => match leased {
-                    Some(leased) => work.take(leased),
+                    Some(leased) => work.take_fresh(leased),
                     None => fresh_open = false,
                 },
+            }
+            // Words and fresh messages don't wait for a moment without work.
+            if let Ok(word) = self.words.try_recv() {
+                work.hear(word);
+            }
+            if work.takes_fresh()
+                && let Ok(leased) = fresh.try_recv()
+            {
+                work.take_fresh(leased);
             }
         }
         fresh.close();
@@ -213,11 +222,11 @@ struct Work<'r, S, D: Disk, H, C> {
     active: ActiveSet,
     /// How many dispatches are under way.
     under_way: usize,
-    renewals: Renewals,
-    /// A claim is on its way.
-    claiming: bool,
-    /// When to look for what is due.
-    next_look: Mono,
+    /// When messages were taken whose octets are in memory.
+    fresh: VecDeque<(Mono, QueueId)>,
+    looks: Looks,
+    /// Messages whose lease was lost while a claim was under way, which may have it.
+    orphans: Vec<QueueId>,
     draining: bool,
     /// The last claim failed.
     in_trouble: bool,
@@ -231,16 +240,6 @@ enum Done {
     Said(QueueId, Said),
     Renewed(QueueId, Lease, Result<(), Trouble>),
     HandedBack,
-}
-
-/// What the store said to what was said to it.
-enum Said {
-    /// It is recorded, and what a notice was made of is told.
-    Taken(Lease, Option<About>),
-    /// It is recorded, and the lease has ended.
-    Last,
-    /// The lease is another's, or the message is gone; this is not recorded.
-    NotOurs(Vec<(RecipientIx, Outcome)>),
 }
 
 impl<'r, S, D, H, C> Work<'r, S, D, H, C>
@@ -257,8 +256,14 @@ where
             self.act(action, now);
         }
         self.renew();
-        if !self.draining && !self.claiming && now >= self.next_look {
-            self.claim(now);
+        self.claim(now);
+        while let Some((at, id)) = self.fresh.front().copied()
+            && at + FRESH <= now
+        {
+            self.fresh.pop_front();
+            if let Some(active) = self.active.get_mut(id) {
+                active.forget_octets();
+            }
         }
     }
 
@@ -271,9 +276,10 @@ where
             Action::Dispatch(dispatch) => self.dispatch(dispatch, now),
             Action::PutBack(put_back) => self.put_back(put_back, now),
             Action::Done(id) => {
-                if let Some(active) = self.active.get_mut(&id) {
+                if let Some(active) = self.active.get_mut(id) {
                     active.is_done();
                 }
+                self.looks.is_done(now);
                 self.say(id);
                 self.forget_lost(id);
             }
@@ -282,8 +288,8 @@ where
 
     /// A message that isn't ours any more is forgotten once nothing of it is in flight.
     fn forget_lost(&mut self, id: QueueId) {
-        if self.active.get(&id).is_some_and(Active::is_over) {
-            self.active.remove(&id);
+        if self.active.get(id).is_some_and(Active::is_over) {
+            self.active.remove(id);
         }
     }
 
@@ -307,7 +313,7 @@ where
     }
 
     fn dispatch(&mut self, dispatch: Dispatch, now: Mono) {
-        let Some(active) = self.active.get(&dispatch.message) else {
+        let Some(active) = self.active.get(dispatch.message) else {
             // The scheduler has what is active, and nothing else.
             let feedback = Carried::nothing().feedback;
             self.scheduler.finished(dispatch.id, feedback, now);
@@ -340,14 +346,14 @@ where
         } = put_back;
         let unix = self.deliverer.clock.unix();
         let (report, not_before) = match cause {
+            // Nothing was tried, which is no attempt.
             Cause::Closed { site, words } => {
                 let words = format!("{site} is left alone for a while after trouble: {words}");
                 let report = Report::plain(&words).with_status(enhanced("4.4.1"));
                 (report, Some(unix + until.since(now)))
             }
             Cause::Unknown { words, .. } => {
-                let report = Report::plain(&words).with_status(enhanced("4.4.3"));
-                (report, Some(unix + until.since(now)))
+                (Report::plain(&words).with_status(enhanced("4.4.3")), None)
             }
             // It takes a change of the configuration, which takes its time.
             Cause::Nowhere { words, .. } => {
@@ -363,7 +369,7 @@ where
     }
 
     fn came_to(&mut self, id: QueueId, ix: RecipientIx, verdict: Verdict, again: Again) {
-        let Some(active) = self.active.get_mut(&id) else {
+        let Some(active) = self.active.get_mut(id) else {
             return;
         };
         let Some(life) = active.life(ix) else { return };
@@ -377,7 +383,7 @@ where
     /// Tells the store what a message has come to, if there is something to tell.
     fn say(&mut self, id: QueueId) {
         let now = self.deliverer.clock.unix();
-        let saying = self.active.get_mut(&id).and_then(|active| active.say(now));
+        let saying = self.active.get_mut(id).and_then(|active| active.say(now));
         if let Some(saying) = saying {
             let said = say(self.deliverer, saying).map(move |said| Done::Said(id, said));
             self.tasks.push(said.boxed());
@@ -394,9 +400,19 @@ where
                     recipients,
                     feedback,
                 } = carried;
+                let unsaid = dispatch.recipients.iter().filter(|ix| {
+                    let said = recipients.iter().any(|(said, _)| said == *ix);
+                    !said
+                });
+                let unsaid: Vec<RecipientIx> = unsaid.copied().collect();
                 let again = self.deliverer.again(None);
                 for (ix, verdict) in recipients {
                     self.came_to(dispatch.message, ix, verdict, again);
+                }
+                // Undecided they would be due, and tried, again at once and for ever.
+                for ix in unsaid {
+                    let report = Report::plain("nobody said what became of it").with_status(OURS);
+                    self.came_to(dispatch.message, ix, Verdict::Deferred(report), again);
                 }
                 self.scheduler.finished(dispatch.id, feedback, now);
                 // If that was the last of the message, the scheduler says so, and all is said at
@@ -407,58 +423,110 @@ where
                 self.say(dispatch.message);
             }
             Done::Said(id, said) => self.said(id, said),
-            Done::Renewed(id, lease, renewed) => {
-                if let Err(trouble) = renewed {
-                    trouble_with(Some(id), &trouble);
-                }
-                if let Some(active) = self.active.get_mut(&id) {
-                    active.give_back(lease);
-                    self.look_after(id);
-                }
-                self.say(id);
-            }
+            Done::Renewed(id, lease, renewed) => self.renewed(id, lease, renewed),
             Done::HandedBack => {}
         }
     }
 
     fn said(&mut self, id: QueueId, said: Said) {
-        let Some(active) = self.active.get_mut(&id) else {
+        let Some(active) = self.active.get_mut(id) else {
             return;
         };
         match said {
             Said::Last => {
-                self.active.remove(&id);
+                // One that a claim brought meanwhile.
+                let newer = self.active.remove(id).and_then(|mut active| active.lend());
+                if let Some(lease) = newer {
+                    self.hand_back(lease);
+                }
             }
-            Said::Taken(lease, about) => {
-                if let Some(about) = about {
+            Said::Taken { lease, told, gone } => {
+                if let Some(about) = told {
                     active.told(about);
                 }
                 active.give_back(lease);
+                if gone {
+                    let _ = self.scheduler.take_back(id, self.now());
+                }
                 self.say(id);
             }
-            // With a lease that a claim brought meanwhile it can be said again. Without one the
-            // message is gone, or somebody else's.
-            Said::NotOurs(outcomes) if active.has_lease() => {
+            Said::NotOurs(outcomes) => {
                 active.unsay(outcomes);
-                self.say(id);
-            }
-            Said::NotOurs(_) => {
-                active.lose();
-                let now = self.now();
-                let _ = self.scheduler.take_back(id, now);
-                self.forget_lost(id);
+                self.lost(id);
             }
         }
     }
 
-    /// Puts a leased message among the active ones.
-    fn take(&mut self, leased: Leased) {
-        let id = leased.lease.id;
-        if let Some(active) = self.active.get_mut(&id) {
-            active.take_lease(leased.lease);
-            self.say(id);
+    fn renewed(&mut self, id: QueueId, lease: Lease, renewed: Result<(), Trouble>) {
+        if let Err(trouble) = renewed {
+            trouble_with(Some(id), &trouble);
+            if let Trouble::LeaseLost | Trouble::Unknown(_) | Trouble::Damaged(_) = trouble {
+                return self.lost(id);
+            }
+            // It may work the next time; until then the lease stays as it was.
+        }
+        let soon = self.deliverer.clock.unix() + self.deliverer.patience.load().lease / 10;
+        let look_at = self.half_over(lease.until).max(soon);
+        if let Some(active) = self.active.get_mut(id) {
+            active.give_back(lease);
+        }
+        self.active.look_after(id, look_at);
+        self.say(id);
+    }
+
+    /// A lease was lost: that of a claim, if there is one, takes its place. Else the message is gone,
+    /// or somebody else's, and what isn't under way of it is not tried.
+    fn lost(&mut self, id: QueueId) {
+        let Some(active) = self.active.get_mut(id) else {
+            return;
+        };
+        if active.has_lease() {
+            return self.say(id);
+        }
+        if self.looks.is_under_way() {
+            // It may have been claimed a moment ago, for its lease had run out.
+            self.orphans.push(id);
             return;
         }
+        active.lose();
+        let _ = self.scheduler.take_back(id, self.now());
+        self.forget_lost(id);
+    }
+
+    fn takes_fresh(&self) -> bool {
+        !self.draining && self.room() > 0
+    }
+
+    /// How many more messages may be here. Those that can't be told to the store count, too, so that
+    /// what is delivered and not settled is bounded.
+    fn room(&self) -> usize {
+        let most = self.pace.limits.most_messages.max(1);
+        let room = most.saturating_sub(self.active.len());
+        room.min(self.scheduler.room())
+    }
+
+    /// Takes a message that was committed a while ago.
+    fn take_fresh(&mut self, leased: Leased) {
+        if leased.lease.until <= self.deliverer.clock.unix() {
+            // It waited too long, and a claim may have brought it since: it may be delivered.
+            return self.hand_back(leased.lease);
+        }
+        let id = leased.lease.id;
+        if leased.fresh.is_some() {
+            self.fresh.push_back((self.now(), id));
+        }
+        let _ = self.take(leased);
+    }
+
+    /// Puts a leased message among the active ones; false if that is of no use now.
+    fn take(&mut self, leased: Leased) -> bool {
+        let id = leased.lease.id;
+        if let Some(active) = self.active.get_mut(id) {
+            active.take_lease(leased.lease);
+            self.say(id);
+            return true;
+        }
+        let look_at = self.half_over(leased.lease.until);
         let mut active = Active::new(leased);
         let offer = active.offer(self.deliverer.clock.unix());
         // Of what is due, there may be nothing left but a notice.
@@ -467,14 +535,14 @@ where
             if let Some(lease) = active.lend() {
                 self.hand_back(lease);
             }
-            return;
+            return false;
         }
         if !waits {
             active.is_done();
         }
-        self.active.insert(id, active);
-        self.look_after(id);
+        self.active.insert(active, look_at);
         self.say(id);
+        waits
     }
 
     fn hand_back(&mut self, lease: Lease) {
@@ -486,40 +554,56 @@ where
         self.tasks.push(handed_back.boxed());
     }
 
+    /// Looks for what is due, if it is time.
     fn claim(&mut self, now: Mono) {
-        let room = self.scheduler.room().min(CLAIM);
-        if room == 0 {
-            self.next_look = now + self.pace.poll;
+        if self.draining || self.looks.next().is_none_or(|next| now < next) {
             return;
+        }
+        let mut skip = self.scheduler.closed_routes(now, MOST_SKIPPED);
+        let tenth = (self.pace.limits.most_messages / 10).max(1);
+        let per_route = self.pace.per_route.min(tenth);
+        let room = self.room();
+        let look = self.looks.begin(now, room, per_route, !skip.is_empty());
+        let Some(Look {
+            most,
+            per_route,
+            at_all,
+        }) = look
+        else {
+            return;
+        };
+        if at_all {
+            skip.clear();
         }
         let (deliverer, unix) = (self.deliverer, self.deliverer.clock.unix());
         let claim = Claim {
             now: unix,
             until: unix + deliverer.patience.load().lease,
-            most: room,
-            per_route: self.pace.per_route,
-            skip: self.scheduler.closed_routes(now, MOST_SKIPPED),
+            most,
+            per_route,
+            skip,
         };
-        self.claiming = true;
-        self.next_look = now + self.pace.poll;
         let claimed = async move { Done::Claimed(deliverer.store.claim(claim).await) };
         self.tasks.push(claimed.boxed());
     }
 
     fn claimed(&mut self, claimed: Result<Vec<Leased>, Trouble>, now: Mono) {
-        self.claiming = false;
+        let changed = self.looks.end();
         match claimed {
             Ok(leases) => {
                 self.in_trouble = false;
-                if !leases.is_empty() {
-                    // There may be more.
-                    self.next_look = now;
-                }
+                let mut took_all = !leases.is_empty();
                 for leased in leases {
-                    match self.draining {
-                        true => self.hand_back(leased.lease),
+                    took_all &= match self.draining || changed.contains(&leased.lease.id) {
+                        true => {
+                            self.hand_back(leased.lease);
+                            false
+                        }
                         false => self.take(leased),
-                    }
+                    };
+                }
+                if took_all {
+                    self.looks.took_all(now);
                 }
             }
             Err(trouble) => {
@@ -530,19 +614,23 @@ where
                 self.in_trouble = true;
             }
         }
+        for id in std::mem::take(&mut self.orphans) {
+            self.lost(id);
+        }
     }
 
     /// Leases that are half over are renewed, and notices that have waited long enough are sent.
     fn renew(&mut self) {
         let now = self.deliverer.clock.unix();
-        while let Some(id) = self.renewals.pop(now) {
+        while let Some(id) = self.active.pop_look(now) {
             self.say(id);
-            let Some(active) = self.active.get_mut(&id) else {
+            let Some(active) = self.active.get_mut(id) else {
                 continue;
             };
             let Some(mut lease) = active.lend() else {
-                // Something is being said; what it comes to, the next look finds.
-                self.look_after(id);
+                // Something is being said, which renews the lease if it takes long.
+                let half = self.deliverer.patience.load().lease / 2;
+                self.active.look_after(id, now + half);
                 continue;
             };
             let deliverer = self.deliverer;
@@ -555,18 +643,21 @@ where
         }
     }
 
-    /// Its lease is looked after when half of it is over.
-    fn look_after(&mut self, id: QueueId) {
+    /// When half of a lease is over that ends then.
+    fn half_over(&self, until: UnixMs) -> UnixMs {
         let half = self.deliverer.patience.load().lease / 2;
-        self.renewals.at(self.deliverer.clock.unix() + half, id);
+        let millis = u64::try_from(half.as_millis()).unwrap_or(u64::MAX);
+        UnixMs(until.0.saturating_sub(millis))
     }
 
     fn hear(&mut self, word: Word) {
         match word {
             Word::Changed(id) => {
-                if self.active.contains_key(&id) {
+                if self.active.has(id) {
                     // They stay pending, and are due when they were.
                     let _ = self.scheduler.take_back(id, self.now());
+                } else {
+                    self.looks.changed(id);
                 }
             }
             Word::Sites(answer) => {
@@ -580,8 +671,8 @@ where
     fn drain(&mut self) {
         self.draining = true;
         let now = self.now();
-        for id in self.active.keys() {
-            let _ = self.scheduler.take_back(*id, now);
+        for id in self.active.ids() {
+            let _ = self.scheduler.take_back(id, now);
         }
     }
 
@@ -589,13 +680,16 @@ where
     fn wake(&self) -> Mono {
         let now = self.now();
         let mut wake = now + self.pace.poll;
-        if !self.draining && !self.claiming {
-            wake = wake.min(self.next_look);
+        if let Some(at) = self.looks.next().filter(|_| !self.draining) {
+            wake = wake.min(at);
+        }
+        if let Some((at, _)) = self.fresh.front() {
+            wake = wake.min(*at + FRESH);
         }
         if let Some(at) = self.scheduler.poll_timeout() {
             wake = wake.min(at);
         }
-        if let Some(at) = self.renewals.next() {
+        if let Some(at) = self.active.next_look() {
             wake = wake.min(now + at.since(self.deliverer.clock.unix()));
         }
         wake
@@ -604,41 +698,4 @@ where
     fn now(&self) -> Mono {
         self.deliverer.clock.mono()
     }
-}
-
-/// Tells the store, until it has taken it: what was delivered must not be delivered again. It is given up
-/// only where the message isn't ours any more.
-async fn say<S, D, H, C>(deliverer: &Deliverer<S, D, H, C>, saying: Saying) -> Said
-where
-    S: QueueStore,
-    D: Disk,
-    H: NextHops,
-    C: Clock + Clone,
-{
-    let Saying {
-        lease,
-        outcomes,
-        told,
-        last,
-    } = saying;
-    let mut pause = SAY_AGAIN.0;
-    while !outcomes.is_empty() || told.is_some() {
-        let trouble = match deliverer.settle(&lease, &outcomes, told.as_ref()).await {
-            Ok(_) => break,
-            Err(trouble) => trouble,
-        };
-        trouble_with(Some(lease.id), &trouble);
-        match trouble {
-            Trouble::LeaseLost | Trouble::Unknown(_) | Trouble::Damaged(_) => {
-                return Said::NotOurs(outcomes);
-            }
-            Trouble::Full | Trouble::Failed(_) | Trouble::ReadOnly => tasks::sleep(pause).await,
-        }
-        pause = (pause * 2).min(SAY_AGAIN.1);
-    }
-    if last {
-        deliverer.hand_back(lease).await;
-        return Said::Last;
-    }
-    Said::Taken(lease, told)
 }
