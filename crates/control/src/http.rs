@@ -39,7 +39,7 @@ pub trait Server: Sites {
     fn ready(&self) -> Result<(), String>;
 
     /// Its counters, in the text format of OpenMetrics.
-    fn metrics(&self) -> String;
+    fn metrics(&self) -> impl Future<Output = String> + Send;
 
     /// Reads the configuration again and takes what can be taken. What is wrong with it, in words.
     fn reload(&self) -> impl Future<Output = Result<Reloaded, String>> + Send;
@@ -206,7 +206,11 @@ async fn ready<S: Server>(State(Control(server)): State<Control<S>>) -> Response
 /// The counters, as OpenMetrics has them.
 #[utoipa::path(get, path = "/metrics", responses((status = 200, body = String, description = "The counters.", content_type = "application/openmetrics-text")))]
 async fn metrics<S: Server>(State(Control(server)): State<Control<S>>) -> Response {
-    ([(header::CONTENT_TYPE, OPENMETRICS)], server.metrics()).into_response()
+    (
+        [(header::CONTENT_TYPE, OPENMETRICS)],
+        server.metrics().await,
+    )
+        .into_response()
 }
 
 /// Reads the configuration again.

@@ -200,7 +200,9 @@ impl Server for Running {
         }
     }
 
-    fn metrics(&self) -> String {
+    async fn metrics(&self) -> String {
+        let sites = self.delivery.sites().await;
+        let is_paused = |site: &&SiteView| matches!(site.standing, Standing::Closed { .. });
         let services = &self.services;
         let open = self.server.remaining();
         postroad_telemetry::metrics(&Gauges {
@@ -211,6 +213,9 @@ impl Server for Running {
             connections: open.connections as u64,
             receiving: open.receiving as u64,
             delivering: self.deliveries.count() as u64,
+            waiting: sites.iter().map(|site| site.waiting_messages as u64).sum(),
+            sites: sites.len() as u64,
+            paused_sites: sites.iter().filter(is_paused).count() as u64,
             body_memory: services.body_budget.taken() as u64,
             envelope_memory: services.envelope_budget.taken() as u64,
         })

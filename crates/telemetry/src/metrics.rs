@@ -32,8 +32,14 @@ pub struct Gauges {
     pub connections: u64,
     /// Those among them that are in the midst of a message.
     pub receiving: u64,
-    /// Messages being delivered.
+    /// Deliveries under way.
     pub delivering: u64,
+    /// Messages that wait for their turn at a next hop.
+    pub waiting: u64,
+    /// Next hops that the delivery knows at the moment.
+    pub sites: u64,
+    /// Those among them that are left alone for now.
+    pub paused_sites: u64,
     /// Octets of message data in memory.
     pub body_memory: u64,
     /// Octets of the envelopes of open transactions in memory.
@@ -140,68 +146,82 @@ fn families(gauges: &Gauges) -> Vec<Family> {
 
 /// What the server is at the moment.
 fn states(gauges: &Gauges) -> Vec<Family> {
-    let gauge = |name, help, value: u64| Family {
-        name,
-        kind: Kind::Gauge,
-        unit: None,
-        help,
-        samples: vec![Sample::of(value)],
-    };
-    let with_unit = |family: Family, unit| Family {
-        unit: Some(unit),
-        ..family
-    };
-    vec![
-        with_unit(
-            gauge(
-                "postroad_uptime_seconds",
-                "How long it has been running.",
-                gauges.uptime.as_secs(),
-            ),
-            "seconds",
+    let states: [(_, Option<&'static str>, _, u64); 11] = [
+        (
+            "postroad_uptime_seconds",
+            Some("seconds"),
+            "How long it has been running.",
+            gauges.uptime.as_secs(),
         ),
-        gauge(
+        (
             "postroad_accepting",
+            None,
             "1 if the store takes mail, 0 if its disk is full or can't be written.",
             u64::from(gauges.accepting),
         ),
-        gauge(
+        (
             "postroad_queue_messages",
+            None,
             "Messages in the queue.",
             gauges.queued,
         ),
-        gauge(
+        (
             "postroad_connections_open",
+            None,
             "Open connections of clients.",
             gauges.connections,
         ),
-        gauge(
+        (
             "postroad_connections_receiving",
+            None,
             "Open connections in the midst of a message.",
             gauges.receiving,
         ),
-        gauge(
+        (
             "postroad_deliveries_active",
-            "Messages that are being delivered.",
+            None,
+            "Deliveries under way.",
             gauges.delivering,
         ),
-        with_unit(
-            gauge(
-                "postroad_body_memory_bytes",
-                "Message data of all sessions in memory; `limits.body_memory` bounds it.",
-                gauges.body_memory,
-            ),
-            "bytes",
+        (
+            "postroad_deliveries_waiting",
+            None,
+            "Messages in memory that wait for their turn at a next hop.",
+            gauges.waiting,
         ),
-        with_unit(
-            gauge(
-                "postroad_envelope_memory_bytes",
-                "Envelopes of open transactions in memory; `limits.envelope_memory` bounds it.",
-                gauges.envelope_memory,
-            ),
-            "bytes",
+        (
+            "postroad_sites",
+            None,
+            "Next hops that the delivery knows at the moment; `postroad sites` lists them.",
+            gauges.sites,
         ),
-    ]
+        (
+            "postroad_sites_paused",
+            None,
+            "Those among them that are left alone for now, after trouble.",
+            gauges.paused_sites,
+        ),
+        (
+            "postroad_body_memory_bytes",
+            Some("bytes"),
+            "Message data of all sessions in memory; `limits.body_memory` bounds it.",
+            gauges.body_memory,
+        ),
+        (
+            "postroad_envelope_memory_bytes",
+            Some("bytes"),
+            "Envelopes of open transactions in memory; `limits.envelope_memory` bounds it.",
+            gauges.envelope_memory,
+        ),
+    ];
+    let family = |(name, unit, help, value)| Family {
+        name,
+        kind: Kind::Gauge,
+        unit,
+        help,
+        samples: vec![Sample::of(value)],
+    };
+    states.into_iter().map(family).collect()
 }
 
 /// What has happened since the start.

@@ -88,7 +88,7 @@ impl Server for Stand {
         self.answer.lock().unwrap().clone()
     }
 
-    fn metrics(&self) -> String {
+    async fn metrics(&self) -> String {
         "# EOF\n".into()
     }
 

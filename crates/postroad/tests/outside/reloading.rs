@@ -1,5 +1,6 @@
 //! SIGHUP: what a changed file changes, and when it is refused.
 
+use std::net::TcpListener;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
@@ -154,4 +155,26 @@ fn the_control_socket_reloads_too_and_answers_what_came_of_it() {
         answer.contains("`limits.hops` is 5") && answer.contains("limits.hopps"),
         "{answer}"
     );
+}
+
+/// Next hops are looked up at each attempt, so a route that is mended frees what waits.
+#[test]
+fn a_changed_route_frees_the_mail_that_waits_for_it() {
+    let there = tempfile::tempdir().expect("a folder");
+    let next_hop = Server::start(there.path(), BEFORE);
+    let here = tempfile::tempdir().expect("a folder");
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let dead = nobody.local_addr().expect("its address");
+    drop(nobody);
+    let settings = format!(
+        "[[domain]]\nname = \"here.test\"\n[delivery]\nretry_first = \"1s\"\nretry_longest = \"1s\"\n\
+         [relay]\ntrusted_networks = [\"127.0.0.0/8\"]\n\
+         [[route]]\ndomain = \"*\"\nnext_hop = \"smtp://{dead}\"\n"
+    );
+    let server = Server::start(here.path(), &settings);
+    server.send("ada@example.test", b"Subject: it waits\r\n\r\n");
+    server.wait_for_line(|line| line.contains("delivery.deferred"));
+    let mended = settings.replace(&dead.to_string(), &next_hop.address.to_string());
+    reload(&server, here.path(), &mended, "config.reloaded");
+    assert_eq!(next_hop.wait_for_messages(1).len(), 1);
 }
