@@ -153,6 +153,8 @@ impl fmt::Display for Report {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.address {
+            // One that has no name but its address is not named twice.
+            Some(address) if self.name.starts_with('[') => write!(f, "[{address}]"),
             Some(address) => write!(f, "{} [{address}]", self.name),
             None => f.write_str(&self.name),
         }
@@ -189,6 +191,10 @@ mod tests {
     fn a_report_is_one_line() {
         let address = "192.0.2.1:25".parse().ok();
         let peer = || Peer::new("mx.example.net", address);
+        assert_eq!(
+            Peer::new("[192.0.2.1]", address).to_string(),
+            "[192.0.2.1:25]"
+        );
         let plain = Report::plain("no connection");
         assert_eq!(plain.to_string(), "no connection");
         let silent = plain.with_peer(peer());
