@@ -16,7 +16,7 @@ use postroad_wire::address::Mailbox;
 
 use crate::content::Content;
 use crate::maildir::{Attempt, Begun, Delivery, DeliveryName, Maildirs};
-use crate::next_hop::NextHops;
+use crate::next_hop::{NextHops, NoMailbox};
 use crate::parcel::{Carried, OURS, Parcel, Verdict, enhanced};
 
 /// Puts a message into the Maildir of each recipient, one after the other.
@@ -44,11 +44,14 @@ pub async fn carry<S: QueueStore, D: Disk>(
             }
         };
         let to = &recipient.target;
-        let put = put(maildirs, to, *ix, parcel, content).await;
+        let put = match missing(maildirs, to, mailboxes).await {
+            None => put(maildirs, to, *ix, parcel, content).await,
+            Some(missing) => Err(Failure::Missing(missing)),
+        };
         match &put {
             Ok(_) => mailboxes.delivered(to),
             Err(Failure::Mailbox(_)) => mailboxes.failed(to, clock.mono()),
-            Err(Failure::Content(_)) => {}
+            Err(Failure::Content(_) | Failure::Missing(_)) => {}
         }
         let verdict = match put {
             Ok(words) => {
@@ -59,8 +62,11 @@ pub async fn carry<S: QueueStore, D: Disk>(
                 }
             }
             Err(failure) => {
-                let report = Report::plain(&failure.to_string());
-                Verdict::Deferred(report.with_status(failure.status()))
+                let report = Report::plain(&failure.to_string()).with_status(failure.status());
+                match failure {
+                    Failure::Missing(NoMailbox::Unknown) => Verdict::Failed(report),
+                    _ => Verdict::Deferred(report),
+                }
             }
         };
         carried.recipients.push((*ix, verdict));
@@ -71,12 +77,26 @@ pub async fn carry<S: QueueStore, D: Disk>(
 /// "Other address status", of success (RFC 3463 3.2).
 const DELIVERED: postroad_reply::Enhanced = enhanced("2.1.5");
 
-/// Why a recipient doesn't have the message. Each of these is tried again.
+/// Why a mailbox is neither there nor may be made, if that is so.
+async fn missing<D: Disk>(
+    maildirs: &Maildirs<D>,
+    to: &Mailbox,
+    mailboxes: &impl NextHops,
+) -> Option<NoMailbox> {
+    let missing = mailboxes.may_be_made(to).err()?;
+    let (maildirs, to) = (maildirs.clone(), to.clone());
+    let is_there = tasks::blocking(move || maildirs.has(&to)).await;
+    (!is_there).then_some(missing)
+}
+
+/// Why a recipient doesn't have the message.
 enum Failure {
     /// The mailbox can't be written.
     Mailbox(io::Error),
     /// The message can't be read.
     Content(String),
+    /// There is no mailbox.
+    Missing(NoMailbox),
 }
 
 impl Failure {
@@ -85,6 +105,9 @@ impl Failure {
             // "Other or undefined mailbox status" (RFC 3463 3.3).
             Failure::Mailbox(_) => enhanced("4.2.0"),
             Failure::Content(_) => OURS,
+            // "Bad destination mailbox address" (RFC 3463 3.2).
+            Failure::Missing(NoMailbox::Unknown) => enhanced("5.1.1"),
+            Failure::Missing(NoMailbox::NotNow) => enhanced("4.2.0"),
         }
     }
 }
@@ -94,6 +117,8 @@ impl fmt::Display for Failure {
         match self {
             Failure::Mailbox(error) => write!(f, "the mailbox can't be written: {error}"),
             Failure::Content(why) => f.write_str(why),
+            Failure::Missing(NoMailbox::Unknown) => f.write_str("nobody has this mailbox"),
+            Failure::Missing(NoMailbox::NotNow) => f.write_str("the mailbox can't be made now"),
         }
     }
 }

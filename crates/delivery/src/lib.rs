@@ -24,7 +24,7 @@ mod say;
 
 pub use deliverer::Deliverer;
 pub use maildir::Maildirs;
-pub use next_hop::{NextHop, NextHops};
+pub use next_hop::{NextHop, NextHops, NoMailbox};
 pub use notice::Notices;
 pub use outcome::Patience;
 pub use parcel::{Carried, Parcel, Verdict};

@@ -105,6 +105,12 @@ impl<D: Disk> Maildirs<D> {
         Ok(owners)
     }
 
+    /// Whether the mailbox has a folder. One that can't be read may be there.
+    pub fn has(&self, of: &Mailbox) -> bool {
+        let folder = self.root.join(mailbox_name::folder(of));
+        self.disk.exists(&folder).unwrap_or(true)
+    }
+
     /// Makes the mailbox's Maildir if it is missing, and begins a message in it.
     ///
     /// # Errors

@@ -57,11 +57,27 @@ pub trait NextHops: Send + Sync + 'static {
     /// Where a notice to the sender of a message goes: what its reverse-path leads to.
     fn notice_to(&self, reverse_path: &Mailbox) -> Vec<Recipient>;
 
+    /// Whether a mailbox of ours that isn't there yet may be made. It is asked because a notice goes
+    /// to whomever a client said it was.
+    ///
+    /// # Errors
+    /// Why it may not.
+    fn may_be_made(&self, mailbox: &Mailbox) -> Result<(), NoMailbox>;
+
     /// A mailbox of ours took a message.
     fn delivered(&self, mailbox: &Mailbox);
 
     /// A mailbox of ours took no message, for a reason of its own.
     fn failed(&self, mailbox: &Mailbox, now: Mono);
+}
+
+/// Why a mailbox isn't made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoMailbox {
+    /// Nobody has this address.
+    Unknown,
+    /// It can't be said now, or there are as many mailboxes as may be.
+    NotNow,
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use postroad_clock::{Mono, UnixMs};
 use postroad_delivery::notice::About;
 use postroad_delivery::peer::{Peers, Settings};
 use postroad_delivery::{
-    Deliverer, Maildirs, NextHop, NextHops, Notices, Pace, Parcel, Patience, Runner,
+    Deliverer, Maildirs, NextHop, NextHops, NoMailbox, Notices, Pace, Parcel, Patience, Runner,
 };
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock, SimClock};
@@ -60,6 +60,14 @@ impl NextHops for Domains {
 
     fn notice_to(&self, reverse_path: &Mailbox) -> Vec<Recipient> {
         vec![recipient(reverse_path.clone())]
+    }
+
+    fn may_be_made(&self, mailbox: &Mailbox) -> Result<(), NoMailbox> {
+        match mailbox.local.as_str() {
+            "ghost" => Err(NoMailbox::Unknown),
+            "late" => Err(NoMailbox::NotNow),
+            _ => Ok(()),
+        }
     }
 
     fn delivered(&self, mailbox: &Mailbox) {
@@ -351,6 +359,38 @@ fn it_is_told_which_mailbox_fails_and_which_works() {
     assert!(node.domains.heard().is_empty());
     assert_eq!(now(node.attempt(commit(OCTETS.len()))), Ok(()));
     assert_eq!(node.domains.heard(), ["b@example.org took it"]);
+}
+
+#[test]
+fn a_mailbox_that_nobody_has_is_not_made_and_one_that_is_there_takes_mail() {
+    let disk = SimDisk::new(1);
+    let node = sim(&disk);
+    let there = Path::new("/mail/example.org/late");
+    disk.create_dir_all(there).expect("nothing fails");
+    let mut message = envelope(
+        &["ghost@example.org", "late@example.org"],
+        START,
+        OCTETS.len(),
+    );
+    message.reverse_path = ReversePath::Null;
+    let leased = now(commit(&node.store, message.clone(), OCTETS));
+    let said = log_of(|| now(node.attempt(leased)));
+    assert_eq!(
+        said[0],
+        "delivery.failed|ghost@example.org|nobody has this mailbox"
+    );
+    assert!(node.mail("example.org/ghost").is_empty());
+    assert_eq!(node.mail("example.org/late").len(), 1);
+    assert_eq!(now(queued(&node.store)), 0);
+
+    let node = sim(&SimDisk::new(1));
+    let leased = now(commit(&node.store, message, OCTETS));
+    let said = log_of(|| now(node.attempt(leased)));
+    assert_eq!(
+        said[1],
+        "delivery.deferred|late@example.org|the mailbox can't be made now"
+    );
+    assert_eq!(now(queued(&node.store)), 1);
 }
 
 #[test]

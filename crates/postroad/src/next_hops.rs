@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use postroad_clock::Mono;
-use postroad_delivery::{NextHop, NextHops};
+use postroad_delivery::{NextHop, NextHops, NoMailbox};
 use postroad_directory::{Mailboxes, NextHop as Hop, Resolution};
 use postroad_queue::{Recipient, RouteKey};
 use postroad_server::Settings;
@@ -38,6 +38,19 @@ impl NextHops for Routing {
         }
     }
 
+    fn may_be_made(&self, mailbox: &Mailbox) -> Result<(), NoMailbox> {
+        let path = ForwardPath::Mailbox(mailbox.clone());
+        let directory = &self.settings.load().directory;
+        match directory.resolve(&path, &self.mailboxes) {
+            Resolution::Local { targets, .. } if targets.contains(mailbox) => Ok(()),
+            Resolution::Local { .. } | Resolution::Unknown => Err(NoMailbox::Unknown),
+            // That the domain isn't local any more, the next attempt finds by itself.
+            Resolution::NotLocal { .. } | Resolution::Broken | Resolution::MailboxLimit => {
+                Err(NoMailbox::NotNow)
+            }
+        }
+    }
+
     fn notice_to(&self, reverse_path: &Mailbox) -> Vec<Recipient> {
         let path = ForwardPath::Mailbox(reverse_path.clone());
         let targets = match self
@@ -55,7 +68,7 @@ impl NextHops for Routing {
                 reservation.keep();
                 targets
             }
-            // Where nothing leads, it fails there, and nobody is told of that.
+            // Where nothing leads, and where nobody is, it fails, and nobody is told of that.
             Resolution::NotLocal { .. }
             | Resolution::Unknown
             | Resolution::Broken

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
 use postroad_delivery::maildir::{Attempt, Begun, DeliveryName, Maildirs};
-use postroad_delivery::{NextHop, NextHops, Parcel, Verdict, into_maildirs};
+use postroad_delivery::{NextHop, NextHops, NoMailbox, Parcel, Verdict, into_maildirs};
 use postroad_host::chance::Chance;
 use postroad_host::clock::Clock;
 use postroad_host::disk::sim::SimDisk;
@@ -127,6 +127,10 @@ impl NextHops for Here {
 
     fn notice_to(&self, _: &Mailbox) -> Vec<Recipient> {
         Vec::new()
+    }
+
+    fn may_be_made(&self, _: &Mailbox) -> Result<(), NoMailbox> {
+        Ok(())
     }
 
     fn delivered(&self, _: &Mailbox) {}

@@ -308,9 +308,9 @@ fn a_sender_elsewhere_is_told_and_a_notice_that_fails_is_dropped_with_a_word() {
     assert!(heard.contains("MAIL FROM:<>"), "{heard}");
     assert!(heard.contains("RCPT TO:<sam@plain.test>"), "{heard}");
 
-    // To a sender who isn't known, and to one to whom no way leads.
+    // To a sender who isn't known there or here, and to one to whom no way leads.
     let nobody = "nobody@plain.test";
-    for sender in [nobody, "x@nowhere.test"] {
+    for sender in [nobody, "x@nowhere.test", "ghost@example.test"] {
         let before = server.lines().len();
         send(
             &server,
@@ -330,7 +330,9 @@ fn a_sender_elsewhere_is_told_and_a_notice_that_fails_is_dropped_with_a_word() {
         .iter()
         .filter(|line| line.contains("notice.queued"))
         .count();
-    assert_eq!(notices, 3);
+    assert_eq!(notices, 4);
+    // A mailbox isn't made because somebody said that it was theirs.
+    assert!(messages(&server.data).is_empty());
 }
 
 fn field(line: &str, name: &str) -> String {
