@@ -18,7 +18,7 @@ pub(crate) struct Program {
 }
 
 /// Those that Debian has.
-const PROGRAMS: [Program; 7] = [
+const PROGRAMS: [Program; 10] = [
     Program {
         name: "smtp-source",
         package: "postfix",
@@ -54,10 +54,25 @@ const PROGRAMS: [Program; 7] = [
         package: "libsisimai-perl",
         in_test_names: "sisimai",
     },
+    Program {
+        name: "php",
+        package: "php-cli",
+        in_test_names: "php_",
+    },
+    Program {
+        name: "bsd-mailx",
+        package: "bsd-mailx",
+        in_test_names: "bsd_mailx",
+    },
+    Program {
+        name: "systemd-analyze",
+        package: "systemd",
+        in_test_names: "systemd_",
+    },
 ];
 
 /// Those that Debian doesn't have, and PyPI has.
-const OF_PYPI: [Program; 2] = [
+const OF_PYPI: [Program; 3] = [
     Program {
         name: "openapi-spec-validator",
         package: "openapi-spec-validator",
@@ -67,6 +82,11 @@ const OF_PYPI: [Program; 2] = [
         name: "flufl/bounce/__init__.py",
         package: "flufl.bounce",
         in_test_names: "flufl_bounce",
+    },
+    Program {
+        name: "prometheus_client/openmetrics/parser.py",
+        package: "prometheus-client",
+        in_test_names: "prometheus_client",
     },
 ];
 

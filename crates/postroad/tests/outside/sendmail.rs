@@ -1,4 +1,4 @@
-//! `postroad sendmail`, as cron, PHP and others call it.
+//! `postroad sendmail`, as cron and others call it; PHP and mail(1) are in `real_senders.rs`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -195,43 +195,8 @@ subprocess.run([sys.argv[1], '-t', '-oi'], input=message.as_bytes(), check=True)
     } else {
         println!("left out: python: there is none");
     }
-    all += usize::from(php_mails(&stand));
-    all += usize::from(mailx_mails(&stand));
     let found = stand.mail(all, "ada");
     assert_eq!(found.len(), all);
-}
-
-/// Whether PHP is there, and its `mail()` worked.
-fn php_mails(stand: &Stand) -> bool {
-    let path = format!(
-        "sendmail_path={} -t -i",
-        stand.program("sendmail").display()
-    );
-    let mut php = stand.command("php");
-    let code = "exit(mail('ada@example.test', 'php', \"hello\\n.\\nmore\\n\") ? 0 : 1);";
-    if Command::new("php").arg("--version").output().is_err() {
-        println!("left out: PHP's mail(): there is no php");
-        return false;
-    }
-    let output = ended(php.args(["-d", &path, "-r", code]), b"");
-    assert!(output.status.success(), "{output:?}");
-    true
-}
-
-/// Whether `mail` is there, and worked.
-fn mailx_mails(stand: &Stand) -> bool {
-    if Command::new("bsd-mailx").arg("-V").output().is_err() {
-        println!("left out: mail(1): there is no bsd-mailx");
-        return false;
-    }
-    let mut mail = stand.command("bsd-mailx");
-    let settings = stand.folder.path().join("mailrc");
-    let sendmail = stand.program("sendmail");
-    std::fs::write(&settings, format!("set sendmail={}\n", sendmail.display())).expect("write it");
-    mail.env("MAILRC", settings);
-    let output = ended(mail.args(["-s", "mailx", "ada@example.test"]), b"hello\n");
-    assert!(output.status.success(), "{output:?}");
-    true
 }
 
 #[test]

@@ -1,7 +1,6 @@
-//! What a service manager sees: sd_notify(3), and a socket that it hands over.
+//! What a service manager hears: sd_notify(3).
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -114,33 +113,4 @@ fn the_watchdog_hears_from_it_if_it_wants_to() {
         let patience = Some(Duration::from_secs(5));
         manager.0.set_read_timeout(patience).expect("set it");
     }
-}
-
-#[test]
-fn systemd_hands_over_its_socket_with_the_first_connection() {
-    const PROGRAM: &str = "systemd-socket-activate";
-    if Command::new(PROGRAM).arg("--version").output().is_err() {
-        println!("left out: socket activation by systemd: there is no {PROGRAM}");
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address: SocketAddr = free.local_addr().expect("its address");
-    drop(free);
-    let serve = serves(folder.path(), SETTINGS);
-    let mut command = Command::new(PROGRAM);
-    command.args(["--listen", &address.to_string()]);
-    command.arg(serve.get_program()).args(serve.get_args());
-    // It starts the server when the first client connects.
-    let first = std::thread::spawn(move || {
-        let end = std::time::Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() && std::time::Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    });
-    let server = Server::spawn(command, folder.path().join("data"));
-    first.join().expect("the first client");
-    assert_eq!(server.address, address);
-    server.send("ada@example.test", b"Subject: through it\r\n\r\n");
-    assert_eq!(server.wait_for_messages(1).len(), 1);
 }
