@@ -31,6 +31,9 @@ pub(crate) struct Active {
     lease: Option<Lease>,
     /// What the store wasn't told yet.
     outcomes: Vec<(RecipientIx, Outcome)>,
+    /// Something is being said to the store. A claim may bring another lease meanwhile, but what is
+    /// said with that could overtake it.
+    saying: bool,
     /// Nothing of it is in flight any more.
     done: bool,
     /// It isn't ours any more.
@@ -61,6 +64,7 @@ impl Active {
             look_at: UnixMs(0),
             lease: Some(leased.lease),
             outcomes: Vec::new(),
+            saying: false,
             done: false,
             lost: false,
         }
@@ -143,15 +147,23 @@ impl Active {
     /// What is to be said to the store now, if anything; never while something else is being said.
     pub(crate) fn say(&mut self, now: UnixMs) -> Option<Saying> {
         let told = self.has_to_tell(now);
-        if self.lost || self.lease.is_none() || !(self.done || told || !self.outcomes.is_empty()) {
+        let nothing = !self.done && !told && self.outcomes.is_empty();
+        if self.lost || self.saying || nothing {
             return None;
         }
+        let lease = self.lease.take()?;
+        self.saying = true;
         Some(Saying {
-            lease: self.lease.take()?,
+            lease,
             outcomes: std::mem::take(&mut self.outcomes),
             told: told.then(|| self.about()),
             last: self.done,
         })
+    }
+
+    /// What was being said has come to its end.
+    pub(crate) fn has_said(&mut self) {
+        self.saying = false;
     }
 
     /// What was said is not recorded.

@@ -432,6 +432,7 @@ where
         let Some(active) = self.active.get_mut(id) else {
             return;
         };
+        active.has_said();
         match said {
             Said::Last => {
                 // One that a claim brought meanwhile.
