@@ -206,7 +206,8 @@ settings! {
 
     /// How mail is delivered, and when a delivery that failed for now is tried again.
     table delivery: Delivery {
-        /// The wait before the second attempt.
+        /// The wait before the second attempt. How long a next hop in trouble is left alone follows it
+        /// as it was at the start.
         retry_first: Duration = is(MINUTE), within(Duration::from_secs(1), DAY), Live;
         /// How many times as long each further wait is.
         retry_growth: u32 = is(2u32), within(1, 10), Live;
