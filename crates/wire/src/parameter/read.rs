@@ -179,16 +179,25 @@ fn original_recipient(value: &str, offered: &Extensions) -> Option<OriginalRecip
     if !kind.is_ascii() || !crate::address::is_atom(kind) || encoded.is_empty() {
         return None;
     }
-    let address = if kind.eq_ignore_ascii_case("utf-8") {
+    let is = |name: &str| kind.eq_ignore_ascii_case(name);
+    let address = if is("utf-8") {
         if !encoded.is_ascii() && !offered.smtputf8 {
             return None;
         }
         // RFC 6533 3: what bears the name but isn't written so is passed on as it is.
         xtext::decode_utf8(encoded).unwrap_or_else(|| encoded.into())
+    } else if is("rfc822") {
+        xtext::decode_unicode(encoded)?
     } else {
         xtext::decode(encoded)?
     };
-    // RFC 3461 5.2.1 d: no letter of it changes its case.
+    // RFC 3461 4.2 has nothing but ASCII in an address of this kind. Postfix puts UTF-8 into it, and
+    // a recipient isn't refused for that: it is taken as of the kind it should have had. Otherwise
+    // no letter of the kind changes its case (RFC 3461 5.2.1 d).
+    let kind = match is("rfc822") && !address.is_ascii() {
+        true => "utf-8",
+        false => kind,
+    };
     let kind = kind.into();
     Some(OriginalRecipient { kind, address })
 }

@@ -124,6 +124,9 @@ fn values_out_of_their_range_are_refused() {
         "ORCPT=é;a@b",
         "ORCPT=rfc822;a+4",
         "ORCPT=rfc822;a+0D+0A",
+        "ORCPT=rfc822;a+C2+85",
+        "ORCPT=rfc822;a+E9",
+        "ORCPT=x400;a+C3+A9",
         "ORCPT=rfc822;é",
     ] {
         assert_eq!(rcpt(text), Err(bad("ORCPT")), "{text}");
@@ -228,6 +231,8 @@ fn an_original_recipient_is_decoded_by_its_kind() {
     assert_eq!(original("ORCPT=utf-8;\\x{E9}a@b"), is("utf-8", "éa@b"));
     assert_eq!(original("ORCPT=UTF-8;é\\x{2B}a@b"), is("UTF-8", "é+a@b"));
     assert_eq!(original("ORCPT=utf-8;\\x{1F600}@b"), is("utf-8", "😀@b"));
+    // As Postfix writes it.
+    assert_eq!(original("ORCPT=rfc822;+C3+A9a@b"), is("utf-8", "éa@b"));
     // What isn't written so is passed on as it is.
     for raw in [
         "a+b",

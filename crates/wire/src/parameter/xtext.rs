@@ -8,6 +8,16 @@ use core::fmt::{self, Write};
 /// Takes xtext apart. `None` if it isn't xtext or holds anything but printable ASCII and space,
 /// which is all that RFC 3461 4.2 and 4.4 allow before encoding.
 pub(super) fn decode(text: &str) -> Option<String> {
+    octets(text).filter(|text| text.bytes().all(|b| matches!(b, b' '..=b'~')))
+}
+
+/// Takes xtext apart that may stand for UTF-8. `None` if it doesn't or holds control characters.
+pub(super) fn decode_unicode(text: &str) -> Option<String> {
+    octets(text).filter(|text| !text.contains(char::is_control))
+}
+
+/// What xtext stands for, if that is UTF-8.
+fn octets(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut octets = text.bytes();
     while let Some(octet) = octets.next() {
@@ -18,9 +28,7 @@ pub(super) fn decode(text: &str) -> Option<String> {
             _ => return None,
         });
     }
-    String::from_utf8(decoded)
-        .ok()
-        .filter(|text| is_printable(text))
+    String::from_utf8(decoded).ok()
 }
 
 /// Writes `text` as xtext; the other way round of [`decode`].
@@ -33,10 +41,6 @@ pub(super) fn encode(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
     }
     Ok(())
-}
-
-fn is_printable(text: &str) -> bool {
-    text.bytes().all(|b| matches!(b, b' '..=b'~'))
 }
 
 /// RFC 3461 4: hexchar has upper-case digits only.
