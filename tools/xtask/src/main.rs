@@ -10,6 +10,7 @@
 
 mod arrows;
 mod bench;
+mod beside;
 mod deps;
 mod links;
 mod metadata;

@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::beside;
+
 /// A program that tests use: a client, a server to be a client of, or a reader of what is written here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Program {
@@ -18,7 +20,17 @@ pub(crate) struct Program {
 }
 
 /// Those that Debian has.
-const PROGRAMS: [Program; 10] = [
+const PROGRAMS: [Program; 12] = [
+    Program {
+        name: "postfix",
+        package: "postfix",
+        in_test_names: "postfix",
+    },
+    Program {
+        name: "dovecot",
+        package: "dovecot-lmtpd",
+        in_test_names: "dovecot",
+    },
     Program {
         name: "smtp-source",
         package: "postfix",
@@ -71,6 +83,13 @@ const PROGRAMS: [Program; 10] = [
     },
 ];
 
+/// Those that Debian has, but not on a machine with the others: both are its mail server.
+const BESIDE: [Program; 1] = [Program {
+    name: "exim4",
+    package: "exim4-daemon-light",
+    in_test_names: "exim",
+}];
+
 /// Those that Debian doesn't have, and PyPI has.
 const OF_PYPI: [Program; 3] = [
     Program {
@@ -92,7 +111,7 @@ const OF_PYPI: [Program; 3] = [
 
 /// All of them, wherever they come from.
 pub(crate) fn programs() -> impl Iterator<Item = &'static Program> {
-    PROGRAMS.iter().chain(&OF_PYPI)
+    PROGRAMS.iter().chain(&BESIDE).chain(&OF_PYPI)
 }
 
 impl Program {
@@ -105,7 +124,7 @@ impl Program {
 fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        .chain([PathBuf::from("/usr/sbin"), python().join("bin")])
+        .chain(more_folders())
         .chain([PathBuf::from("/usr/share/perl5")])
         .chain(libraries_of_python())
         .map(|folder| folder.join(name))
@@ -117,6 +136,7 @@ pub(crate) fn install_missing(allowed: bool) {
     let missing =
         |of: &'static [Program]| -> Vec<&Program> { of.iter().filter(|p| !p.is_there()).collect() };
     install_of_debian(missing(&PROGRAMS), allowed);
+    unpack_of_debian(missing(&BESIDE), allowed);
     let of_pypi = missing(&OF_PYPI);
     let packages: Vec<&str> = of_pypi.iter().map(|p| p.package).collect();
     if !packages.is_empty()
@@ -134,7 +154,7 @@ fn install_of_debian(missing: Vec<&Program>, allowed: bool) {
     if missing.is_empty() {
         return;
     }
-    let packages: Vec<&str> = missing.iter().map(|p| p.package).collect();
+    let packages = packages_of(&missing);
     if allowed && is_root() && find("apt-get").is_some() {
         println!("installing {}", packages.join(" "));
         if let Err(e) = apt_install(&packages) {
@@ -143,8 +163,35 @@ fn install_of_debian(missing: Vec<&Program>, allowed: bool) {
     }
     let left: Vec<&Program> = missing.into_iter().filter(|p| !p.is_there()).collect();
     if !left.is_empty() {
-        let packages: Vec<&str> = left.iter().map(|p| p.package).collect();
-        println!("to run all tests: apt-get install {}", packages.join(" "));
+        println!(
+            "to run all tests: apt-get install {}",
+            packages_of(&left).join(" ")
+        );
+    }
+}
+
+/// Their packages, each once.
+fn packages_of(programs: &[&Program]) -> Vec<&'static str> {
+    let mut packages: Vec<&str> = programs.iter().map(|p| p.package).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages
+}
+
+fn unpack_of_debian(missing: Vec<&Program>, allowed: bool) {
+    for program in missing {
+        if allowed && is_root() && find("apt-get").is_some() {
+            println!("unpacking {}", program.package);
+            if let Err(e) = beside::unpack(program.package) {
+                println!("{e}");
+            }
+        }
+        if !program.is_there() {
+            println!(
+                "to run all tests: {} of {} in the path",
+                program.name, program.package
+            );
+        }
     }
 }
 
@@ -158,7 +205,7 @@ pub(crate) fn is_root() -> bool {
 }
 
 fn apt_install(packages: &[&str]) -> Result<(), String> {
-    // Of Postfix only smtp-source is wanted: no mail server may start.
+    // Tests start the mail servers themselves, in folders of their own: none may start now.
     let _no_services = NoServices::begin();
     if packages.contains(&"postfix") {
         preset("postfix postfix/main_mailer_type select Local only");
@@ -199,7 +246,7 @@ fn pip_install(packages: &[&str]) -> Result<(), String> {
     succeed(install.args(packages))
 }
 
-fn apt(what: &str) -> Command {
+pub(crate) fn apt(what: &str) -> Command {
     let mut command = Command::new("apt-get");
     command
         .arg(what)
@@ -208,7 +255,7 @@ fn apt(what: &str) -> Command {
     command
 }
 
-fn succeed(command: &mut Command) -> Result<(), String> {
+pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("{command:?}: {status}")),
@@ -257,10 +304,18 @@ impl Drop for NoServices {
     }
 }
 
-/// The path for tests, with the folders of administrators' programs and of Python's.
+/// Where programs are besides the path: those of administrators, and those apart from the machine's.
+fn more_folders() -> [PathBuf; 3] {
+    [
+        PathBuf::from("/usr/sbin"),
+        python().join("bin"),
+        beside::programs(),
+    ]
+}
+
+/// The path for tests, with these folders.
 pub(crate) fn path() -> std::ffi::OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let more = [PathBuf::from("/usr/sbin"), python().join("bin")];
-    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain(more).collect();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain(more_folders()).collect();
     std::env::join_paths(folders).unwrap_or_else(|_| OsStr::new(&path).to_owned())
 }
