@@ -318,7 +318,7 @@ pub enum Action {
     Hold,
     /// Take a hold away.
     Release,
-    /// Try them now.
+    /// Try them now, and next hops that are left alone after trouble with them.
     Retry,
     /// Take them out of the queue; nobody is told.
     Delete,

@@ -47,6 +47,10 @@ pub trait Server: Sites {
     /// Tells the delivery that a message was changed, so that it lets go of what it only waits
     /// for.
     fn changed(&self, id: postroad_reply::QueueId);
+
+    /// Tells the delivery that messages were made due, so that it tries next hops, too, that it would have
+    /// left alone for a while.
+    fn retried(&self);
 }
 
 /// The routes, around a server.
@@ -173,6 +177,9 @@ async fn act<S: Server>(
     let changed = |id| server.changed(id);
     let now = server.now();
     let done = queue::carry_out(server.store(), &*server, action, &order, now, &changed).await?;
+    if action == Action::Retry && done.changed > 0 {
+        server.retried();
+    }
     Ok(Json(done))
 }
 

@@ -91,6 +91,8 @@ pub struct Handle(mpsc::Sender<Word>);
 enum Word {
     /// An operator changed a message.
     Changed(QueueId),
+    /// An operator made messages due.
+    TryClosed,
     /// Somebody wants to see the sites.
     Sites(oneshot::Sender<Vec<SiteView>>),
 }
@@ -102,6 +104,12 @@ impl Handle {
         // Without a loop there is nothing that waits. A loop that has much to hear lets the message
         // have its turn, and the change takes effect after that.
         let _ = self.0.try_send(Word::Changed(id));
+    }
+
+    /// Tells that an operator made messages due: a site that is closed after trouble is tried, too.
+    pub fn try_closed(&self) {
+        // A loop that has too much to hear tries it when its pause is over.
+        let _ = self.0.try_send(Word::TryClosed);
     }
 
     /// Each site, in the order of their names; none if the loop has ended.
@@ -660,6 +668,10 @@ where
                 } else {
                     self.looks.changed(id);
                 }
+            }
+            Word::TryClosed => {
+                let now = self.now();
+                self.scheduler.probe_closed(now);
             }
             Word::Sites(answer) => {
                 // Who asked may have gone.

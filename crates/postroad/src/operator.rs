@@ -229,6 +229,10 @@ impl Server for Running {
     fn changed(&self, id: QueueId) {
         self.delivery.changed(id);
     }
+
+    fn retried(&self) {
+        self.delivery.try_closed();
+    }
 }
 
 /// A destination in the words of the API.

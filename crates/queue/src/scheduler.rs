@@ -274,6 +274,20 @@ impl Scheduler {
         taken
     }
 
+    /// Has each closed site tried at once with one dispatch, because an operator says that it is worth
+    /// it. The next pause, where there is one, is as long as it would have been.
+    pub fn probe_closed(&mut self, now: Mono) {
+        let closed: Vec<SiteKey> = self
+            .sites
+            .closed
+            .iter()
+            .map(|(_, key)| key.clone())
+            .collect();
+        for key in closed {
+            self.probe(&key, now);
+        }
+    }
+
     /// Routes that a claim is to leave alone: what waits by them would be put back, or enough waits
     /// where they lead. At most `most`; those first whose site is closed longest.
     ///

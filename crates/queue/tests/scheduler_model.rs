@@ -30,6 +30,7 @@ enum Op {
     ResolveUnasked(u8, Answer),
     Finish(Index, u8),
     TakeBack(u64),
+    ProbeClosed,
     Wait(u64),
 }
 
@@ -66,6 +67,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0u8..8, answer()).prop_map(|(route, answer)| Op::ResolveUnasked(route, answer)),
         8 => (any::<Index>(), 0u8..8).prop_map(|(which, how)| Op::Finish(which, how)),
         1 => (0u64..40).prop_map(Op::TakeBack),
+        1 => Just(Op::ProbeClosed),
         3 => (0u64..40).prop_map(Op::Wait),
     ]
 }
@@ -173,6 +175,7 @@ impl World {
                 }
             }
             Op::TakeBack(message) => self.take_back(QueueId(message)),
+            Op::ProbeClosed => self.scheduler.probe_closed(self.now),
             Op::Wait(secs) => self.now = self.now + Duration::from_secs(secs),
         }
         self.check();

@@ -486,6 +486,49 @@ fn a_site_is_closed_after_troubles_and_probed_with_one_dispatch() {
 }
 
 #[test]
+fn a_closed_site_is_probed_before_its_time_if_that_is_wanted() {
+    let now = Mono::ZERO;
+    let mut scheduler = Scheduler::new(Limits::default());
+    let mut number = 0;
+    let mut offer_ten = |scheduler: &mut Scheduler| {
+        for n in number..number + 10 {
+            scheduler.offer(offer(n, "s", &[("a", 0)]), now).unwrap();
+        }
+        number += 10;
+    };
+    offer_ten(&mut scheduler);
+    for dispatch in dispatches(&poll_all(&mut scheduler, now)) {
+        scheduler.finished(dispatch.id, Feedback::Trouble("refused".into()), now);
+    }
+    assert_eq!(put_backs(&poll_all(&mut scheduler, now)).len(), 5);
+    assert_eq!(scheduler.closed_routes(now, 10), [route("a")]);
+
+    // One goes, and the others wait for what it comes to.
+    scheduler.probe_closed(now);
+    assert_eq!(scheduler.closed_routes(now, 10), []);
+    offer_ten(&mut scheduler);
+    let actions = poll_all(&mut scheduler, now);
+    let probe = dispatches(&actions);
+    assert_eq!((probe.len(), put_backs(&actions).len()), (1, 0));
+
+    // It was too early: the next pause is the second one.
+    scheduler.finished(probe[0].id, Feedback::Trouble("refused".into()), now);
+    let backs = put_backs(&poll_all(&mut scheduler, now));
+    assert_eq!(backs.len(), 9);
+    assert!(backs.iter().all(|back| back.until == now + 120 * SECOND));
+
+    scheduler.probe_closed(now);
+    offer_ten(&mut scheduler);
+    let probe = dispatches(&poll_all(&mut scheduler, now));
+    scheduler.finished(probe[0].id, Feedback::Worked, now);
+    assert_eq!(dispatches(&poll_all(&mut scheduler, now)).len(), 2);
+    // Where nothing is closed it does nothing.
+    scheduler.probe_closed(now);
+    let view = scheduler.sites().next().unwrap();
+    assert_eq!(view.standing, Standing::Open { troubles: 0 });
+}
+
+#[test]
 fn what_was_under_way_when_a_site_was_closed_does_not_lengthen_the_pause() {
     let now = Mono::ZERO;
     let mut limits = Limits::default();

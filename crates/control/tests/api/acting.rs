@@ -1,5 +1,7 @@
 //! `POST /v1/queue/do/{action}`: what is done to whom, and what is said of it.
 
+use std::sync::atomic::Ordering;
+
 use postroad_control::Filter;
 use postroad_control::api::{Action, Done, Order, Place, State};
 use postroad_reply::QueueId;
@@ -112,8 +114,10 @@ fn named_messages_are_retried_redirected_and_deleted() {
             .defer("anna@example.com", &to, ago(60), reply)
             .await;
         assert_eq!(served.show(id).await.wait, Some(90));
+        assert_eq!(served.stand.retried.load(Ordering::SeqCst), 0);
         let done = do_it(&mut served, Action::Retry, named(&[id])).await;
         assert_eq!((done.matched, done.changed), (1, 1));
+        assert_eq!(served.stand.retried.load(Ordering::SeqCst), 1);
         assert_eq!(served.show(id).await.wait, Some(0));
         assert_eq!(served.show(other).await.wait, Some(90));
 

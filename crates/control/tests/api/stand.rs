@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(crate) struct Stand {
     pub(crate) store: MemoryStore,
     /// What the delivery was told of.
     pub(crate) changed: Mutex<Vec<QueueId>>,
+    /// How often it was told that messages were made due.
+    pub(crate) retried: AtomicUsize,
     /// What the answers to `ready` and `reload` are.
     pub(crate) answer: Mutex<Result<(), String>>,
 }
@@ -102,6 +105,10 @@ impl Server for Stand {
     fn changed(&self, id: QueueId) {
         self.changed.lock().unwrap().push(id);
     }
+
+    fn retried(&self) {
+        self.retried.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 /// A served stand with a client.
@@ -120,6 +127,7 @@ pub(crate) fn with_server<F: Future<Output = ()>>(test: impl FnOnce(Served) -> F
         let stand = Arc::new(Stand {
             store: MemoryStore::new(),
             changed: Mutex::default(),
+            retried: AtomicUsize::new(0),
             answer: Mutex::new(Ok(())),
         });
         let routes = Control::new(Arc::clone(&stand)).router();

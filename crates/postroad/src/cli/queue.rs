@@ -38,7 +38,7 @@ enum What {
     Hold(Which),
     /// Let held messages go on
     Release(Which),
-    /// Try messages now instead of when they are due
+    /// Try messages now instead of when they are due, also where a next hop is left alone after trouble
     Retry(Which),
     /// Send what is pending of messages to another next hop
     Redirect(Redirect),

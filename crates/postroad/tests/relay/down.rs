@@ -83,3 +83,50 @@ fn it_is_left_alone_and_found_again_and_the_others_wait_for_nothing() {
     let site = site(&server, &name).expect("it was there");
     assert!(site["paused_until"].is_null(), "{site}");
 }
+
+/// With pauses of minutes, so that nothing but the operator moves anything.
+#[test]
+fn an_operator_sends_its_mail_elsewhere_or_says_that_it_is_up_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let elsewhere = NextHop::start();
+    let address = free_address();
+    let name = format!("smtp://{address}");
+    let settings = format!(
+        "[relay]\ntrusted_networks = [\"127.0.0.0/8\"]\n{}",
+        route("*", &name)
+    );
+    let server = Server::start(folder.path(), &settings);
+    for number in 0..12 {
+        let octets = format!("X-Number: {number}\r\n\r\nhello\r\n");
+        server.send(&format!("r{number}@down.test"), octets.as_bytes());
+    }
+    let is_paused = || site(&server, &name).is_some_and(|site| site["paused_until"].is_string());
+    server.wait_until("a pause", is_paused);
+    server.wait_until("all of it put off", || {
+        server
+            .queue()
+            .iter()
+            .all(|message| message["state"] != "active")
+    });
+
+    let began = Instant::now();
+    let to = format!("smtp://{}", elsewhere.address);
+    let some = ["--recipient", "r1*@down.test"];
+    server.command(&["queue", "redirect", "--to", &to, some[0], some[1]]);
+    server.command(&["queue", "retry", some[0], some[1]]);
+    // 1, 10 and 11.
+    server.wait_until("the mail of some elsewhere", || server.queue().len() == 9);
+    assert_eq!(elsewhere.taken().len(), 3);
+
+    let down = NextHop::start_at(address);
+    server.command(&["queue", "retry", "--all"]);
+    server.wait_until("an empty queue", || server.queue().is_empty());
+    println!("after {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        began.elapsed()
+    );
+    let counts = count_by(&down.taken(), "X-Number:");
+    assert!(counts.len() == 9 && counts.values().all(|times| *times == 1));
+}

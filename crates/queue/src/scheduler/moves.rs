@@ -31,14 +31,19 @@ impl Scheduler {
             }
         }
         while let Some(key) = self.sites.closed.pop_until(now) {
-            if let Some(site) = self.sites.map.get_mut(&key) {
-                site.health.probe();
-            }
-            self.sort(&key, now);
+            self.probe(&key, now);
         }
         while let Some(site) = self.sites.idle.pop_until(now) {
             self.forget_site(&site);
         }
+    }
+
+    /// Ends the pause of a site.
+    pub(super) fn probe(&mut self, key: &SiteKey, now: Mono) {
+        if let Some(site) = self.sites.map.get_mut(key) {
+            site.health.probe();
+        }
+        self.sort(key, now);
     }
 
     /// Takes in what of a message there is room for, part by part.
