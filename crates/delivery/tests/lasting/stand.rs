@@ -14,7 +14,8 @@ use bytes::Bytes;
 use postroad_clock::{Mono, UnixMs};
 use postroad_delivery::peer::{Peers, Settings};
 use postroad_delivery::{
-    Deliverer, Handle, InFlight, Maildirs, NextHop, NextHops, Notices, Pace, Patience, Runner,
+    Deliverer, Handle, InFlight, Maildirs, NextHop, NextHops, NoMailbox, Notices, Pace, Patience,
+    Runner,
 };
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock};
@@ -37,16 +38,16 @@ use tokio::sync::{mpsc, oneshot};
 
 /// A store in memory that can be made to fail and to be slow, and counts what it is asked.
 #[derive(Debug, Clone, Default)]
-pub struct Store {
-    pub inner: MemoryStore,
+pub(crate) struct Store {
+    pub(crate) inner: MemoryStore,
     /// Settles fail, though the rest works.
-    pub settles_fail: Arc<AtomicBool>,
+    pub(crate) settles_fail: Arc<AtomicBool>,
     /// What was claimed is handed out so many milliseconds after it was leased.
-    pub claims_take: Arc<AtomicU64>,
+    pub(crate) claims_take: Arc<AtomicU64>,
     /// Claims heed neither what is to be left alone nor how much of a route is wanted.
-    pub claims_anything: Arc<AtomicBool>,
-    pub claims: Arc<AtomicUsize>,
-    pub claimed: Arc<AtomicUsize>,
+    pub(crate) claims_anything: Arc<AtomicBool>,
+    pub(crate) claims: Arc<AtomicUsize>,
+    pub(crate) claimed: Arc<AtomicUsize>,
 }
 
 impl QueueStore for Store {
@@ -111,12 +112,12 @@ impl QueueStore for Store {
 
 impl Store {
     /// All messages there are.
-    pub async fn all(&self) -> Vec<Entry> {
+    pub(crate) async fn all(&self) -> Vec<Entry> {
         self.page(None, 10_000).await.expect("it is in memory")
     }
 
     /// Waits until the queue is as it should be.
-    pub async fn wait_for(&self, what: &str, is_so: impl Fn(&[Entry]) -> bool) {
+    pub(crate) async fn wait_for(&self, what: &str, is_so: impl Fn(&[Entry]) -> bool) {
         let so = async {
             while !is_so(&self.all().await) {
                 tasks::sleep(Duration::from_millis(5)).await;
@@ -126,13 +127,13 @@ impl Store {
         assert!(in_time.is_ok(), "{what}: {:?}", self.all().await);
     }
 
-    pub async fn commit(&self, to: &[&str], octets: Bytes) -> Leased {
+    pub(crate) async fn commit(&self, to: &[&str], octets: Bytes) -> Leased {
         self.commit_until(to, octets, Duration::from_secs(300))
             .await
     }
 
     /// Takes in a message from nobody, leased for `lease`.
-    pub async fn commit_until(&self, to: &[&str], octets: Bytes, lease: Duration) -> Leased {
+    pub(crate) async fn commit_until(&self, to: &[&str], octets: Bytes, lease: Duration) -> Leased {
         let now = RealClock.unix();
         let mut staged = self.stage(now).await.expect("there is room");
         staged.append(octets.clone()).await.expect("there is room");
@@ -144,7 +145,7 @@ impl Store {
     }
 
     /// Takes in a message that nobody has.
-    pub async fn put(&self, to: &[&str]) -> QueueId {
+    pub(crate) async fn put(&self, to: &[&str]) -> QueueId {
         let leased = self.commit(to, octets()).await;
         let id = leased.lease.id;
         self.release(leased.lease).await.expect("it is in memory");
@@ -152,7 +153,7 @@ impl Store {
     }
 }
 
-pub fn octets() -> Bytes {
+pub(crate) fn octets() -> Bytes {
     Bytes::from_static(b"Subject: x\r\n\r\nx\r\n")
 }
 
@@ -189,10 +190,10 @@ fn envelope(to: &[&str], received_at: UnixMs, size: usize) -> Envelope {
 
 /// Where each domain's mail goes; into Maildirs where nothing is said.
 #[derive(Debug, Clone, Default)]
-pub struct Ways(Arc<Mutex<BTreeMap<String, String>>>);
+pub(crate) struct Ways(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl Ways {
-    pub fn set(&self, domain: &str, peer: &str) {
+    pub(crate) fn set(&self, domain: &str, peer: &str) {
         let mut ways = self.0.lock().expect("no test panics in it");
         ways.insert(domain.to_owned(), peer.to_owned());
     }
@@ -211,6 +212,10 @@ impl NextHops for Ways {
         Vec::new()
     }
 
+    fn may_be_made(&self, _: &Mailbox) -> Result<(), NoMailbox> {
+        Ok(())
+    }
+
     fn delivered(&self, _: &Mailbox) {}
 
     fn failed(&self, _: &Mailbox, _: Mono) {}
@@ -218,19 +223,19 @@ impl NextHops for Ways {
 
 /// All that lasts over a restart, and what a loop is made of.
 #[derive(Debug, Clone)]
-pub struct Stand {
-    pub store: Store,
-    pub ways: Ways,
-    pub disk: SimDisk,
-    pub patience: Patience,
-    pub pace: Pace,
+pub(crate) struct Stand {
+    pub(crate) store: Store,
+    pub(crate) ways: Ways,
+    pub(crate) disk: SimDisk,
+    pub(crate) patience: Patience,
+    pub(crate) pace: Pace,
 }
 
 /// A loop that runs.
-pub struct Running {
-    pub fresh: mpsc::Sender<Leased>,
-    pub handle: Handle,
-    pub in_flight: InFlight,
+pub(crate) struct Running {
+    pub(crate) fresh: mpsc::Sender<Leased>,
+    pub(crate) handle: Handle,
+    pub(crate) in_flight: InFlight,
     drain: oneshot::Sender<()>,
     task: Task<()>,
 }
@@ -238,13 +243,15 @@ pub struct Running {
 impl Stand {
     /// Short times: a look each 20 ms, the next attempt after 30 ms, leases of 300 ms, a pause of 200 ms
     /// after one trouble.
-    pub fn new() -> Stand {
-        let mut patience = Patience::default();
-        patience.lease = Duration::from_millis(300);
-        patience.retry = RetryPlan {
-            first: Duration::from_millis(30),
-            longest: Duration::from_millis(60),
-            ..RetryPlan::default()
+    pub(crate) fn new() -> Stand {
+        let patience = Patience {
+            lease: Duration::from_millis(300),
+            retry: RetryPlan {
+                first: Duration::from_millis(30),
+                longest: Duration::from_millis(60),
+                ..RetryPlan::default()
+            },
+            ..Patience::default()
         };
         let pause = Pause {
             after: 1,
@@ -268,7 +275,7 @@ impl Stand {
         }
     }
 
-    pub fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         let name = HeloName::parse("mail.example.org", &AddressLimits::default());
         let mut settings = Settings::new(name.expect("the test wrote a name"));
         settings.timeouts.session.greeting = Duration::from_secs(5);
@@ -303,7 +310,7 @@ impl Stand {
     }
 
     /// How many messages lie in a mailbox.
-    pub fn mail(&self, folder: &str) -> usize {
+    pub(crate) fn mail(&self, folder: &str) -> usize {
         let new = Path::new("/mail").join(folder).join("new");
         self.disk.list(&new).map_or(0, |entries| entries.len())
     }
@@ -311,7 +318,7 @@ impl Stand {
 
 impl Running {
     /// Ends in order.
-    pub async fn drain(self) {
+    pub(crate) async fn drain(self) {
         assert!(self.drain.send(()).is_ok(), "it still runs");
         let ended = tasks::timeout(Duration::from_secs(40), self.task).await;
         assert!(ended.is_ok_and(|task| task.is_ok()), "it ended in order");
@@ -319,7 +326,7 @@ impl Running {
     }
 
     /// Waits until so many attempts are under way.
-    pub async fn until_under_way(&self, count: usize) {
+    pub(crate) async fn until_under_way(&self, count: usize) {
         while self.in_flight.count() != count {
             tasks::sleep(Duration::from_millis(2)).await;
         }
@@ -327,14 +334,14 @@ impl Running {
 }
 
 /// A port where nobody listens.
-pub fn nobody() -> String {
+pub(crate) fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
     let address = listener.local_addr().expect("it is bound");
     format!("smtp://{address}")
 }
 
 /// A port where somebody listens and never says a word.
-pub fn silent() -> (TcpListener, String) {
+pub(crate) fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
     let address = listener.local_addr().expect("it is bound");
     (listener, format!("smtp://{address}"))
@@ -342,17 +349,17 @@ pub fn silent() -> (TcpListener, String) {
 
 /// What an SMTP server took: how often each recipient got each message, by the message's last line.
 #[derive(Debug, Clone, Default)]
-pub struct Taken(Arc<Mutex<BTreeMap<(String, String), usize>>>);
+pub(crate) struct Taken(Arc<Mutex<BTreeMap<(String, String), usize>>>);
 
 impl Taken {
-    pub fn counts(&self) -> BTreeMap<(String, String), usize> {
+    pub(crate) fn counts(&self) -> BTreeMap<(String, String), usize> {
         self.0.lock().expect("no test panics in it").clone()
     }
 }
 
 /// A server that now and then refuses a recipient or a message for the moment, or hangs up before the
 /// final reply without having taken it.
-pub fn server(seed: u64) -> (Taken, String) {
+pub(crate) fn server(seed: u64) -> (Taken, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
     let address = listener.local_addr().expect("it is bound");
     let taken = Taken::default();
