@@ -37,6 +37,7 @@ chunking_advertise_hosts = CHUNKING
 dsn_advertise_hosts = *
 tls_advertise_hosts =
 smtp_accept_max = 0
+smtp_accept_max_per_connection = 10
 message_size_limit = 50M
 keep_environment =
 
@@ -121,10 +122,15 @@ impl Exim {
         self.folder.join("mail")
     }
 
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        let log = fs::read(self.folder.join("log/main")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
     /// How many lines of its log have these words.
     pub fn count_lines(&self, words: &str) -> usize {
-        let log = fs::read(self.folder.join("log/main")).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log).into_owned();
+        let log = self.log();
         log.lines().filter(|line| line.contains(words)).count()
     }
 }

@@ -1,5 +1,6 @@
 //! Exim as next hop.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::exim::{DOMAIN, Exim};
@@ -131,4 +132,30 @@ fn who_asked_for_it_hears_of_delivery_from_exim() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     assert_eq!(notices.len(), 1);
+}
+
+#[test]
+#[ignore = "needs exim"]
+fn a_connection_that_exim_ends_after_some_messages_is_replaced() {
+    const MESSAGES: usize = 200;
+    let folder = folder();
+    let Some((server, exim)) = pair(folder.path(), true) else {
+        return;
+    };
+    let mut client = mails::open(server.address);
+    for number in 0..MESSAGES {
+        let mail = Mail::short(&format!("burst-{number}"));
+        let code = mails::transaction(&mut client, "", &[&at("box")], &mail);
+        assert_eq!(code.expect("a reply"), 250);
+    }
+    let found = mails::wait_for(&exim.mailbox(), MESSAGES);
+    let names: BTreeSet<String> = found.iter().map(|found| found.name()).collect();
+    assert_eq!(names.len(), MESSAGES, "some came twice");
+    let lines = server.lines();
+    let deferred: Vec<&String> = lines
+        .iter()
+        .filter(|line| line.contains("delivery.deferred"))
+        .collect();
+    assert!(deferred.is_empty(), "{deferred:#?}");
+    assert!(exim.count_lines("too many messages") > 0, "{}", exim.log());
 }

@@ -1,5 +1,6 @@
 //! Postfix as next hop.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::harness::Server;
@@ -243,6 +244,80 @@ fn what_postfix_defers_is_tried_again_and_arrives_once() {
 
 #[test]
 #[ignore = "needs postfix"]
+fn more_recipients_than_postfix_takes_at_once_go_in_further_transactions() {
+    const RECIPIENTS: usize = 120;
+    let folder = folder();
+    let Some((mut server, mut postfix)) = pair(folder.path(), "smtpd_recipient_limit = 50") else {
+        return;
+    };
+    postfix.stop();
+    // Everybody there has the same mailbox.
+    postfix.write("boxes", &format!("@{DOMAIN} box/\n"));
+    postfix.start_again();
+    let recipients: Vec<String> = (0..RECIPIENTS).map(|n| at(&format!("r{n}"))).collect();
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let mail = Mail::short("to-many");
+    submit(server.address, &recipients, &mail);
+    let found = mails::wait_for(&postfix.mailbox("box"), RECIPIENTS);
+    let to = |trace: &str| {
+        let field = trace
+            .lines()
+            .find_map(|line| line.strip_prefix("Delivered-To: "));
+        field.unwrap_or_default().to_owned()
+    };
+    let reached: BTreeSet<String> = found.iter().map(|mail| to(&mail.trace)).collect();
+    assert_eq!(reached.len(), RECIPIENTS);
+    assert!(found.iter().all(|found| found.octets == mail.octets));
+    // It is over its limit, and in no trouble: nobody has to wait for the next attempt.
+    let deferred = server
+        .lines()
+        .iter()
+        .filter(|line| line.contains("delivery.deferred"))
+        .count();
+    assert_eq!(deferred, 0);
+    server.terminate();
+    // Those that it refused for the moment were named again.
+    wait_until("named again", || {
+        postfix.count_commands("rcpt") > RECIPIENTS
+    });
+    assert!(postfix.count_commands("mail") <= 5);
+}
+
+#[test]
+#[ignore = "needs postfix"]
+fn who_makes_too_many_errors_for_postfix_is_served_all_the_same() {
+    const UNKNOWN: usize = 45;
+    let folder = folder();
+    // After 20 errors it says 421 and closes.
+    let settings = "smtpd_error_sleep_time = 0\nsmtpd_hard_error_limit = 20";
+    let Some((server, postfix)) = pair(folder.path(), settings) else {
+        return;
+    };
+    let mut recipients: Vec<String> = (0..UNKNOWN).map(|n| at(&format!("r{n}"))).collect();
+    recipients.push(at("box"));
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let mail = Mail::short("one-of-many");
+    submit(server.address, &recipients, &mail);
+    assert_arrived(&mails::wait_for(&postfix.mailbox("box"), 1), &mail);
+    let mut told: Vec<String> = Vec::new();
+    wait_until("everybody to be told of", || {
+        let notices = server.wait_for_messages(0);
+        let texts = notices.iter().map(|n| String::from_utf8_lossy(&n.octets));
+        let text: String = texts.collect();
+        let lines = text.lines().map(str::to_owned);
+        told = lines
+            .filter(|line| line.starts_with("Final-Recipient:"))
+            .collect();
+        told.len() >= UNKNOWN
+    });
+    let once: BTreeSet<&String> = told.iter().collect();
+    assert_eq!(once.len(), told.len(), "{told:?}");
+    assert_eq!(told.len(), UNKNOWN);
+    assert!(postfix.count_lines(&["too many errors"]) >= 2);
+}
+
+#[test]
+#[ignore = "needs postfix"]
 fn a_burst_goes_over_few_connections() {
     const MESSAGES: usize = 500;
     let folder = folder();
@@ -266,7 +341,7 @@ fn a_burst_goes_over_few_connections() {
         sender.join().expect("a sender");
     }
     let found = mails::wait_for(&postfix.mailbox("box"), MESSAGES);
-    let names: std::collections::BTreeSet<String> = found.iter().map(|m| m.name()).collect();
+    let names: BTreeSet<String> = found.iter().map(|m| m.name()).collect();
     assert_eq!(names.len(), MESSAGES, "some came twice");
     postfix.stop();
     let connections = postfix.count_lines(&["]: connect from"]);
