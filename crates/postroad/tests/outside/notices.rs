@@ -341,6 +341,33 @@ fn field(line: &str, name: &str) -> String {
 }
 
 #[test]
+fn a_mailbox_that_takes_nothing_is_given_up_and_told_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // A file stands where Bob's Maildir should be.
+    let domain = folder.path().join("data/mail/example.test");
+    std::fs::create_dir_all(&domain).expect("make it");
+    std::fs::write(domain.join("bob"), "in the way").expect("write it");
+    let server = Server::start(folder.path(), &format!("{DOMAIN}{IMPATIENT}"));
+    send(
+        &server,
+        "<ada@example.test>",
+        &one("<robert@example.test>"),
+        MESSAGE,
+    );
+    let notice = notice(&server, "ada");
+    assert_has(
+        about(&notice, "robert@example.test"),
+        &[
+            "Action: failed\r\nStatus: 4.2.0\r\nDiagnostic-Code: x-postroad; ",
+            "given up after",
+        ],
+    );
+    assert_has(&notice, &["It was tried until", "At noon?"]);
+    // What is behind an alias isn't told.
+    assert!(!notice.contains("bob@example.test"), "{notice}");
+}
+
+#[test]
 fn five_hundred_dead_domains_make_one_notice() {
     let folder = tempfile::tempdir().expect("a folder");
     // Nothing listens there.
