@@ -298,3 +298,36 @@ fn a_sender_at_postfix_hears_that_we_delivered() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
 }
+
+/// Two servers that take each other for the way to a domain; what the sender is told of it, once.
+fn go_round(settings: &str, told: &str) {
+    let folder = folder();
+    let port = free_port();
+    let Some(postfix) = relaying(folder.path(), port, settings) else {
+        return;
+    };
+    let there = route("loop.test", &format!("smtp://{}", postfix.address));
+    let server = server(folder.path(), port, None, &there);
+    let mail = Mail::short("goes-round");
+    submit(server.address, &["box@loop.test"], &mail);
+    let notices = server.wait_for_messages(1);
+    let text = String::from_utf8_lossy(&notices[0].octets);
+    assert!(text.contains("Action: failed"), "{text}");
+    assert!(text.contains(told), "{text}");
+    server.wait_until("the queue to be empty", || server.queue().is_empty());
+    assert_eq!(server.wait_for_messages(1).len(), 1);
+    let rounds = postfix.count_lines(&["to=<box@loop.test>", "status=sent"]);
+    println!("a message went round {rounds} times before its loop was seen");
+}
+
+#[test]
+#[ignore = "needs postfix"]
+fn a_loop_that_postfix_sees_ends_with_one_notice() {
+    go_round("", "Diagnostic-Code: smtp; 554 5.4.0 Error: too many hops");
+}
+
+#[test]
+#[ignore = "needs postfix"]
+fn a_loop_that_we_see_ends_with_one_notice() {
+    go_round("\nhopcount_limit = 1000", "Status: 5.4.6");
+}
