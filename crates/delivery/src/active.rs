@@ -34,6 +34,8 @@ pub(crate) struct Active {
     /// Something is being said to the store. A claim may bring another lease meanwhile, but what is
     /// said with that could overtake it.
     saying: bool,
+    /// Its lease is being renewed.
+    renewing: bool,
     /// Nothing of it is in flight any more.
     done: bool,
     /// It isn't ours any more.
@@ -65,6 +67,7 @@ impl Active {
             lease: Some(leased.lease),
             outcomes: Vec::new(),
             saying: false,
+            renewing: false,
             done: false,
             lost: false,
         }
@@ -117,14 +120,26 @@ impl Active {
         self.lease.take()
     }
 
+    /// Its lease, to be renewed.
+    pub(crate) fn lend_to_renew(&mut self) -> Option<Lease> {
+        let lease = self.lease.take()?;
+        self.renewing = true;
+        Some(lease)
+    }
+
+    /// The lease that was to be renewed is renewed, or lost.
+    pub(crate) fn has_renewed(&mut self) {
+        self.renewing = false;
+    }
+
     /// A lease that was lent; a newer one may have come meanwhile.
     pub(crate) fn give_back(&mut self, lease: Lease) {
         self.lease.get_or_insert(lease);
     }
 
-    /// Whether it can be said with another lease.
+    /// Whether it can be said with another lease, now or after its renewal.
     pub(crate) fn has_lease(&self) -> bool {
-        self.lease.is_some()
+        self.lease.is_some() || self.renewing
     }
 
     /// It isn't ours any more: nothing is said of it, unless a claim brings it again.

@@ -467,6 +467,9 @@ where
     }
 
     fn renewed(&mut self, id: QueueId, lease: Lease, renewed: Result<(), Trouble>) {
+        if let Some(active) = self.active.get_mut(id) {
+            active.has_renewed();
+        }
         if let Err(trouble) = renewed {
             trouble_with(Some(id), &trouble);
             if let Trouble::LeaseLost | Trouble::Unknown(_) | Trouble::Damaged(_) = trouble {
@@ -603,7 +606,10 @@ where
                 self.in_trouble = false;
                 let mut took_all = !leases.is_empty();
                 for leased in leases {
-                    took_all &= match self.draining || changed.contains(&leased.lease.id) {
+                    let id = leased.lease.id;
+                    let unwanted = self.draining || changed.contains(&id);
+                    // What is here needs its new lease, whatever else.
+                    took_all &= match unwanted && !self.active.has(id) {
                         true => {
                             self.hand_back(leased.lease);
                             false
@@ -636,7 +642,7 @@ where
             let Some(active) = self.active.get_mut(id) else {
                 continue;
             };
-            let Some(mut lease) = active.lend() else {
+            let Some(mut lease) = active.lend_to_renew() else {
                 // Something is being said, which renews the lease if it takes long.
                 let half = self.deliverer.patience.load().lease / 2;
                 self.active.look_after(id, now + half);

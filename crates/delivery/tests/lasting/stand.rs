@@ -355,21 +355,36 @@ impl Taken {
     pub(crate) fn counts(&self) -> BTreeMap<(String, String), usize> {
         self.0.lock().expect("no test panics in it").clone()
     }
+
+    pub(crate) fn all(&self) -> usize {
+        self.counts().values().sum()
+    }
+}
+
+/// A server that takes all, and unlike a Maildir takes it again.
+pub(crate) fn server() -> (Taken, String) {
+    listen(|_| false)
 }
 
 /// A server that now and then refuses a recipient or a message for the moment, or hangs up before the
 /// final reply without having taken it.
-pub(crate) fn server(seed: u64) -> (Taken, String) {
+pub(crate) fn moody(seed: u64) -> (Taken, String) {
+    let chance = Chance::from_seed(seed);
+    listen(move |n| chance.one_in(n))
+}
+
+/// `mood` says whether to be difficult, once in so many times.
+fn listen(mood: impl Fn(u64) -> bool + Clone + Send + 'static) -> (Taken, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
     let address = listener.local_addr().expect("it is bound");
     let taken = Taken::default();
-    let (into, chance) = (taken.clone(), Chance::from_seed(seed));
+    let into = taken.clone();
     tasks::thread("server", move || {
         for stream in listener.incoming().flatten() {
-            let (into, chance) = (into.clone(), chance.clone());
+            let (into, mood) = (into.clone(), mood.clone());
             // Its end is that of its connection.
             drop(tasks::thread("session", move || {
-                drop(serve(&stream, &into, &chance));
+                drop(serve(&stream, &into, &mood));
             }));
         }
     })
@@ -377,7 +392,7 @@ pub(crate) fn server(seed: u64) -> (Taken, String) {
     (taken, format!("smtp://{address}"))
 }
 
-fn serve(stream: &TcpStream, taken: &Taken, chance: &Chance) -> io::Result<()> {
+fn serve(stream: &TcpStream, taken: &Taken, mood: &dyn Fn(u64) -> bool) -> io::Result<()> {
     let mut out = stream;
     let mut lines = BufReader::new(stream).lines();
     out.write_all(b"220 mx\r\n")?;
@@ -389,7 +404,7 @@ fn serve(stream: &TcpStream, taken: &Taken, chance: &Chance) -> io::Result<()> {
                 to.clear();
                 b"250 ok\r\n"
             }
-            Some("RCPT") if chance.one_in(5) => b"451 4.2.0 not now\r\n",
+            Some("RCPT") if mood(5) => b"451 4.2.0 not now\r\n",
             Some("RCPT") => {
                 let from = line.find('<').map_or(0, |at| at + 1);
                 let end = line.find('>').unwrap_or(line.len());
@@ -407,10 +422,10 @@ fn serve(stream: &TcpStream, taken: &Taken, chance: &Chance) -> io::Result<()> {
                         None => return Ok(()),
                     }
                 }
-                if chance.one_in(20) {
+                if mood(20) {
                     return Ok(());
                 }
-                if chance.one_in(10) {
+                if mood(10) {
                     b"451 4.3.0 not now\r\n"
                 } else {
                     let mut taken = taken.0.lock().expect("no test panics in it");
