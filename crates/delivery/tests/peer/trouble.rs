@@ -275,7 +275,7 @@ fn the_report_names_the_peer_and_its_reply() {
         assert_eq!(
             report.to_string(),
             format!(
-                "[127.0.0.1] [{}]: 550 5.1.1 No such user (in answer to RCPT)",
+                "[{}]: 550 5.1.1 No such user (in answer to RCPT)",
                 liar.address
             )
         );
