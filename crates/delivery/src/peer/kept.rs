@@ -19,7 +19,7 @@ pub(super) struct Kept<C>(Arc<Shared<C>>);
 #[derive(Debug)]
 struct Shared<C> {
     keep: Keep,
-    /// For the reply to QUIT.
+    /// For the reply to QUIT, and to RSET when the connection is wanted again.
     patience: Duration,
     clock: C,
     idle: Mutex<Idle>,
@@ -70,9 +70,14 @@ impl<C: Clock + Clone> Kept<C> {
     pub(super) async fn take(&self, peer: &Peer) -> Option<Connection> {
         loop {
             let mut connection = self.pop(peer)?;
-            // It may have been closed meanwhile, or wait for the reply to RSET yet.
-            if connection.look(&self.0.clock) && connection.until_ready(&self.0.clock).await.is_ok()
-            {
+            if !connection.look(&self.0.clock) {
+                // It was closed meanwhile.
+                continue;
+            }
+            // It may wait for the reply to RSET yet. A new connection is there sooner than the time-out
+            // of a command, and nothing was said of this message.
+            let ready = connection.until_ready(&self.0.clock);
+            if let Ok(Ok(())) = tasks::timeout(self.0.patience, ready).await {
                 return Some(connection);
             }
         }

@@ -80,7 +80,8 @@ pub struct Timeouts {
     pub opening: Duration,
     /// For each reply (RFC 5321 4.5.3.2).
     pub session: client::Timeouts,
-    /// For the reply to QUIT, which changes nothing any more.
+    /// For the reply to QUIT, which changes nothing any more; and for that to RSET when a kept connection
+    /// is wanted again, for which a new one will do.
     pub quit: Duration,
 }
 

@@ -54,6 +54,32 @@ fn the_reply_to_a_reset_does_not_hold_up_the_outcome() {
 }
 
 #[test]
+fn a_kept_connection_that_does_not_answer_the_reset_is_not_waited_for_long() {
+    run(async {
+        let refused =
+            "C: MAIL\nC: RCPT\nC: DATA\nS: 250 ok\nS: 550 no\nS: 503 nobody\nC: RSET\nEOF";
+        let first = format!("{OPEN}{refused}");
+        let second = format!("{OPEN}{TAKEN}");
+        let liar = Liar::start([&first, &second]).await;
+        let mut settings = impatient();
+        settings.timeouts.session.command = Duration::from_secs(300);
+        let peers = client(settings);
+        assert_eq!(
+            outcomes(&carry_to(&peers, &liar.smtp(), 1).await),
+            ["failed - 550"]
+        );
+        let begun = std::time::Instant::now();
+        assert_eq!(
+            outcomes(&carry_to(&peers, &liar.smtp(), 1).await),
+            ["Relayed - 250"]
+        );
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        peers.drain().await;
+        assert_eq!(liar.heard().await.connections, 2);
+    });
+}
+
+#[test]
 fn a_kept_connection_that_was_closed_is_replaced_once() {
     run(async {
         for closing in [
