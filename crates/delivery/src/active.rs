@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use postroad_clock::UnixMs;
@@ -12,6 +13,7 @@ use postroad_reply::QueueId;
 use postroad_store::{Lease, Leased};
 
 use crate::notice::About;
+use crate::outcome::Again;
 
 /// A message that is being delivered.
 #[derive(Debug)]
@@ -29,6 +31,10 @@ pub(crate) struct Active {
     look_at: UnixMs,
     /// Its lease, unless something that needs it is under way.
     lease: Option<Lease>,
+    /// Since when it is here.
+    began: UnixMs,
+    /// Spreads what is deferred of it, all alike.
+    chance: u64,
     /// What the store wasn't told yet.
     outcomes: Vec<(RecipientIx, Outcome)>,
     /// Something is being said to the store. A claim may bring another lease meanwhile, but what is
@@ -54,7 +60,8 @@ pub(crate) struct Saying {
 }
 
 impl Active {
-    pub(crate) fn new(leased: Leased) -> Active {
+    /// A message that comes at `began`; `chance` is its share of it.
+    pub(crate) fn new(leased: Leased, began: UnixMs, chance: u64) -> Active {
         Active {
             envelope: leased.envelope,
             lives: leased.lives,
@@ -65,6 +72,8 @@ impl Active {
             id: leased.lease.id,
             look_at: UnixMs(0),
             lease: Some(leased.lease),
+            began,
+            chance,
             outcomes: Vec::new(),
             saying: false,
             renewing: false,
@@ -74,10 +83,11 @@ impl Active {
     }
 
     /// Its recipients whose time has come, for the scheduler. A message is claimed when its first one
-    /// is due; the others wait for their own.
-    pub(crate) fn offer(&self, now: UnixMs) -> Offer {
+    /// is due; the others wait for their own, but those that are due `soon` after it go with it.
+    pub(crate) fn offer(&self, soon: Duration) -> Offer {
         let recipients = (0u32..).map(RecipientIx).zip(&self.envelope.recipients);
-        let is_due = |life: &Life| matches!(life, Life::Pending { due, .. } if *due <= now);
+        let until = self.began + soon;
+        let is_due = |life: &Life| matches!(life, Life::Pending { due, .. } if *due <= until);
         let due = recipients.zip(&self.lives).filter(|(_, life)| is_due(life));
         let route = |host| self.redirect.clone().unwrap_or_else(|| RouteKey::of(host));
         Offer {
@@ -86,6 +96,16 @@ impl Active {
             recipients: due
                 .map(|((ix, recipient), _)| (route(&recipient.target.host), ix))
                 .collect(),
+        }
+    }
+
+    /// When those of its recipients that were tried are tried again, if they have to be; or those that
+    /// were put off, not before then.
+    pub(crate) fn again(&self, not_before: Option<UnixMs>) -> Again {
+        Again {
+            began: self.began,
+            not_before,
+            chance: self.chance,
         }
     }
 

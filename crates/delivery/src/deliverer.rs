@@ -88,14 +88,6 @@ where
         attempted.outcome(verdict, &self.patience.load(), again)
     }
 
-    /// When the recipients of one attempt are tried again, if they have to be.
-    pub fn again(&self, not_before: Option<UnixMs>) -> Again {
-        Again {
-            not_before,
-            chance: self.chance.u64(),
-        }
-    }
-
     /// Records outcomes, and with them the notice about all that the message owes one for, where
     /// `told` says so. `about` is where it stands after the outcomes.
     pub async fn settle(

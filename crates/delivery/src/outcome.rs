@@ -31,11 +31,14 @@ impl Default for Patience {
     }
 }
 
-/// What decides when the recipients of one attempt are tried again: the same for all of them, so that
-/// they stay together, in one transaction.
+/// What decides when recipients are tried again: the same for all of a message's while it is being
+/// delivered, so that they stay together, in one transaction and in one notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Again {
-    /// Nothing was tried, for it makes no sense before then.
+    /// Since when the message is being delivered: whether the time of its recipients is up is judged by
+    /// this, whichever of them comes to its end first.
+    pub began: UnixMs,
+    /// Not before then, where that is known; then no attempt was made.
     pub not_before: Option<UnixMs>,
     /// Spreads what was deferred together.
     pub chance: u64,
@@ -84,7 +87,7 @@ impl Attempted<'_> {
         };
         let received_at = self.envelope.received_at;
         let plan = &patience.retry;
-        let Next::At(due) = plan.next(attempt, received_at, self.now, again.chance) else {
+        let Next::At(_) = plan.next(attempt, received_at, again.began, again.chance) else {
             let time = in_words(plan.give_up_after);
             let words = match report.words() {
                 "" => format!("given up after {time}"),
@@ -94,6 +97,10 @@ impl Attempted<'_> {
         };
         // The last attempt is made when the time is up, whatever else is said.
         let last = received_at + plan.give_up_after;
+        let due = match plan.next(attempt, received_at, self.now, again.chance) {
+            Next::At(due) => due,
+            Next::GiveUp => last,
+        };
         let due = again
             .not_before
             .map_or(due, |at| at.max(self.now).min(last));

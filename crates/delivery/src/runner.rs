@@ -29,7 +29,6 @@ use crate::active::{Active, ActiveSet};
 use crate::deliverer::{Deliverer, trouble_with};
 use crate::looks::{Look, Looks};
 use crate::next_hop::{NextHop, NextHops};
-use crate::outcome::Again;
 use crate::parcel::{Carried, OURS, Verdict, enhanced};
 use crate::say::{Said, say};
 
@@ -63,6 +62,10 @@ const RESOLVED_FOR: Duration = Duration::from_secs(5);
 
 /// How many routes of closed sites a claim leaves alone.
 const MOST_SKIPPED: usize = 1000;
+
+/// Recipients of a message that are due within this part of the first wait of one another are tried
+/// together: it takes a moment to record what an attempt for many came to.
+const TOGETHER: u32 = 10;
 
 /// How many words to the loop may wait to be heard.
 const WORDS: usize = 10_000;
@@ -368,20 +371,25 @@ where
                 (Report::plain(&words).with_status(enhanced("4.4.4")), None)
             }
         };
-        let again = self.deliverer.again(not_before);
         for ix in recipients {
             let verdict = Verdict::Deferred(report.clone());
-            self.came_to(message, ix, verdict, again);
+            self.came_to(message, ix, verdict, not_before);
         }
         self.say(message);
     }
 
-    fn came_to(&mut self, id: QueueId, ix: RecipientIx, verdict: Verdict, again: Again) {
+    fn came_to(
+        &mut self,
+        id: QueueId,
+        ix: RecipientIx,
+        verdict: Verdict,
+        not_before: Option<UnixMs>,
+    ) {
         let Some(active) = self.active.get_mut(id) else {
             return;
         };
         let Some(life) = active.life(ix) else { return };
-        let of = (ix, life);
+        let (of, again) = ((ix, life), active.again(not_before));
         let outcome = self
             .deliverer
             .outcome(id, &active.envelope, of, verdict, again);
@@ -413,14 +421,13 @@ where
                     !said
                 });
                 let unsaid: Vec<RecipientIx> = unsaid.copied().collect();
-                let again = self.deliverer.again(None);
                 for (ix, verdict) in recipients {
-                    self.came_to(dispatch.message, ix, verdict, again);
+                    self.came_to(dispatch.message, ix, verdict, None);
                 }
                 // Undecided they would be due, and tried, again at once and for ever.
                 for ix in unsaid {
                     let report = Report::plain("nobody said what became of it").with_status(OURS);
-                    self.came_to(dispatch.message, ix, Verdict::Deferred(report), again);
+                    self.came_to(dispatch.message, ix, Verdict::Deferred(report), None);
                 }
                 self.scheduler.finished(dispatch.id, feedback, now);
                 // If that was the last of the message, the scheduler says so, and all is said at
@@ -539,8 +546,10 @@ where
             return true;
         }
         let look_at = self.half_over(leased.lease.until);
-        let mut active = Active::new(leased);
-        let offer = active.offer(self.deliverer.clock.unix());
+        let now = self.deliverer.clock.unix();
+        let mut active = Active::new(leased, now, self.deliverer.chance.u64());
+        let soon = self.deliverer.patience.load().retry.first / TOGETHER;
+        let offer = active.offer(soon);
         // Of what is due, there may be nothing left but a notice.
         let waits = !offer.recipients.is_empty();
         if waits && self.scheduler.offer(offer, self.now()).is_err() {

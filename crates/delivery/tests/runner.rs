@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use postroad_clock::{Mono, UnixMs};
 use postroad_delivery::notice::About;
+use postroad_delivery::outcome::Again;
 use postroad_delivery::peer::{Peers, Settings};
 use postroad_delivery::{
     Deliverer, Maildirs, NextHop, NextHops, NoMailbox, Notices, Pace, Parcel, Patience, Runner,
@@ -220,7 +221,11 @@ impl<D: Disk, C: Clock + Clone> Node<D, C> {
             };
             let carried = self.deliverer.carry(&hop, &parcel).await;
             for (ix, verdict) in carried.recipients {
-                let again = self.deliverer.again(None);
+                let again = Again {
+                    began: due,
+                    not_before: None,
+                    chance: 1,
+                };
                 let outcome = self
                     .deliverer
                     .outcome(id, envelope, (ix, life), verdict, again);
