@@ -343,18 +343,25 @@ fn field(line: &str, name: &str) -> String {
 #[test]
 fn a_mailbox_that_takes_nothing_is_given_up_and_told_of() {
     let folder = tempfile::tempdir().expect("a folder");
-    // A file stands where Bob's Maildir should be.
+    // Files stand where Bob's and Carl's Maildirs should be.
     let domain = folder.path().join("data/mail/example.test");
     std::fs::create_dir_all(&domain).expect("make it");
-    std::fs::write(domain.join("bob"), "in the way").expect("write it");
+    for name in ["bob", "carl"] {
+        std::fs::write(domain.join(name), "in the way").expect("write it");
+    }
     let server = Server::start(folder.path(), &format!("{DOMAIN}{IMPATIENT}"));
     send(
         &server,
         "<ada@example.test>",
-        &one("<robert@example.test>"),
+        &["<robert@example.test>", "<team@example.test>"].map(str::to_owned),
         MESSAGE,
     );
     let notice = notice(&server, "ada");
+    assert_eq!(mailbox(&server, "dave").len(), 1);
+    let team = "<team@example.test>\r\n      (one of the addresses it stands for";
+    assert_has(&notice, &[team]);
+    assert_eq!(notice.matches("(one of the addresses").count(), 1);
+    assert_has(about(&notice, "team@example.test"), &["Action: failed\r\n"]);
     assert_has(
         about(&notice, "robert@example.test"),
         &[
@@ -364,7 +371,9 @@ fn a_mailbox_that_takes_nothing_is_given_up_and_told_of() {
     );
     assert_has(&notice, &["It was tried until", "At noon?"]);
     // What is behind an alias isn't told.
-    assert!(!notice.contains("bob@example.test"), "{notice}");
+    for behind in ["bob@example.test", "carl@example.test"] {
+        assert!(!notice.contains(behind), "{notice}");
+    }
 }
 
 #[test]
