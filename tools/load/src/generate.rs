@@ -85,6 +85,15 @@ struct Session {
     given: u64,
 }
 
+/// What became of a session.
+enum After {
+    Open,
+    /// It came to its end.
+    Over,
+    /// It was refused or broke.
+    Failed,
+}
+
 struct Load<'a> {
     arguments: &'a Arguments,
     poll: Poll,
@@ -132,10 +141,11 @@ impl<'a> Load<'a> {
             let Some(mut session) = self.open[place as usize].take() else {
                 continue;
             };
-            if self.go_on(&mut session) {
-                self.open[place as usize] = Some(session);
-            } else if self.wants_another() {
-                self.open(place)?;
+            match self.go_on(&mut session) {
+                After::Open => self.open[place as usize] = Some(session),
+                After::Over if self.wants_another() => self.open(place)?,
+                // A server that refuses is not asked again and again: the run has failed.
+                After::Over | After::Failed => {}
             }
         }
         Ok(())
@@ -150,8 +160,8 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Takes what a session's server said. False when the session is over.
-    fn go_on(&mut self, session: &mut Session) -> bool {
+    /// Takes what a session's server said.
+    fn go_on(&mut self, session: &mut Session) -> After {
         let read = session.pipe.read(&mut self.scratch);
         while let Some(event) = session.client.next(&mut session.pipe) {
             match event {
@@ -166,20 +176,20 @@ impl<'a> Load<'a> {
                 Event::Refused(reply) => {
                     self.refused += session.client.under_way().max(1) as u64;
                     self.example.get_or_insert(reply);
-                    return false;
+                    return After::Failed;
                 }
-                Event::Over => return false,
+                Event::Over => return After::Over,
             }
         }
         if let Ok(true) = read
             && session.pipe.flush(&self.poll).is_ok()
         {
-            return true;
+            return After::Open;
         }
         self.broken += 1;
         let why = format!("the connection broke: {read:?}");
         self.example.get_or_insert(why);
-        false
+        After::Failed
     }
 
     fn give(&mut self, session: &mut Session) {

@@ -162,6 +162,18 @@ fn a_refusal_is_counted_and_shown() {
 }
 
 #[test]
+fn a_server_that_is_not_there_is_not_hammered() {
+    let began = Instant::now();
+    let (sent, all) = generate(address(), &["--messages", "9", "--sessions", "3"]);
+    assert!(!all);
+    assert_eq!(
+        (&sent["broken"], &sent["connections"]),
+        (&3.into(), &3.into())
+    );
+    assert!(began.elapsed() < Duration::from_secs(10), "{sent}");
+}
+
+#[test]
 fn sessions_are_held_until_told_otherwise() {
     let at = address();
     let _sink = Part::listening("sink", at, &["--messages", "1"]);
