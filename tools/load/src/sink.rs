@@ -1,6 +1,6 @@
 //! `load sink`: takes messages at speed and counts each by its number.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
@@ -103,9 +103,16 @@ impl Counted {
 pub(crate) struct Connections {
     poll: Poll,
     listener: TcpListener,
-    open: HashMap<u64, (Pipe, Served)>,
+    open: HashMap<u64, Connection>,
     next: u64,
     scratch: Scratch,
+}
+
+struct Connection {
+    pipe: Pipe,
+    served: Served,
+    /// Whether it goes on once its replies are written.
+    open: bool,
 }
 
 impl Connections {
@@ -122,42 +129,65 @@ impl Connections {
         })
     }
 
-    /// Reads from all connections that have something and gives `take` the messages, then calls `commit`, then
-    /// writes all replies: none before.
+    /// Serves until nothing is ready any more, with what came given to `take`; then calls `commit`, and then
+    /// answers the connections that sent messages: not before. The others are answered meanwhile, so that
+    /// as many messages as there are clients come together in one commit.
     pub(crate) fn pass(
         &mut self,
         mut take: impl FnMut(Letter),
         commit: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
-        let ready: Vec<u64> = self.poll.wait(Duration::from_millis(200))?;
-        let mut over = Vec::new();
-        for number in &ready {
-            if *number == LISTENER {
-                self.accept()?;
-                continue;
+        let mut uncommitted = BTreeSet::new();
+        let mut longest = Duration::from_millis(200);
+        let mut waited_for = false;
+        while !waited_for {
+            let ready = self.poll.wait(longest)?;
+            if ready.is_empty() {
+                break;
             }
-            let Some((pipe, served)) = self.open.get_mut(number) else {
-                continue;
-            };
-            let read = pipe.read(&mut self.scratch);
-            let (input, output) = (&mut pipe.input, &mut pipe.output);
-            let go_on = matches!(read, Ok(true)) && served.go_on(input, output, &mut take);
-            if !go_on {
-                over.push(*number);
+            for number in ready {
+                if number == LISTENER {
+                    self.accept()?;
+                } else if self.serve(number, &mut take) {
+                    uncommitted.insert(number);
+                } else if uncommitted.contains(&number) {
+                    // It pipelines, or has gone: either way its replies are due.
+                    waited_for = true;
+                } else {
+                    self.flush(number);
+                }
             }
+            longest = Duration::ZERO;
         }
         commit()?;
-        for number in ready {
-            if let Some((pipe, _)) = self.open.get_mut(&number)
-                && pipe.flush(&self.poll).is_err()
-            {
-                over.push(number);
-            }
-        }
-        for number in over {
-            self.open.remove(&number);
+        for number in uncommitted {
+            self.flush(number);
         }
         Ok(())
+    }
+
+    /// Takes what a connection has. Whether there was a message in it.
+    fn serve(&mut self, number: u64, mut take: impl FnMut(Letter)) -> bool {
+        let Some(Connection { pipe, served, open }) = self.open.get_mut(&number) else {
+            return false;
+        };
+        let mut took = false;
+        let read = pipe.read(&mut self.scratch);
+        *open = matches!(read, Ok(true))
+            && served.go_on(&mut pipe.input, &mut pipe.output, |letter| {
+                took = true;
+                take(letter);
+            });
+        took
+    }
+
+    /// Writes its replies, and closes it if it is over.
+    fn flush(&mut self, number: u64) {
+        if let Some(connection) = self.open.get_mut(&number)
+            && (connection.pipe.flush(&self.poll).is_err() || !connection.open)
+        {
+            self.open.remove(&number);
+        }
     }
 
     fn accept(&mut self) -> io::Result<()> {
@@ -171,7 +201,9 @@ impl Connections {
             let mut pipe = Pipe::over(stream, &self.poll, self.next)?;
             pipe.output.extend_from_slice(GREETING);
             if pipe.flush(&self.poll).is_ok() {
-                self.open.insert(self.next, (pipe, Served::default()));
+                let (served, open) = (Served::default(), true);
+                let connection = Connection { pipe, served, open };
+                self.open.insert(self.next, connection);
             }
             self.next += 1;
         }
