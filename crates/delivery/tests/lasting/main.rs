@@ -382,7 +382,9 @@ fn each_recipient_gets_each_message_once_whatever_the_store_does() {
                 }
                 let to: Vec<&str> = to.iter().map(String::as_str).collect();
                 let octets = Bytes::from(format!("Subject: x\r\n\r\n{n}\r\n"));
-                let leased = stand.store.commit(&to, octets).await;
+                // A lease that a store can't release runs out by itself, which the test waits for.
+                let lease = Duration::from_secs(2);
+                let leased = stand.store.commit_until(&to, octets, lease).await;
                 match chance.one_in(2) {
                     true => stand.store.release(leased.lease).await.expect("it works"),
                     false => running.fresh.send(leased).await.expect("it runs"),
