@@ -47,6 +47,8 @@ pub(crate) struct Store {
     /// Claims heed neither what is to be left alone nor how much of a route is wanted.
     pub(crate) claims_anything: Arc<AtomicBool>,
     pub(crate) claims: Arc<AtomicUsize>,
+    /// The claims that leave something alone.
+    pub(crate) skipping: Arc<AtomicUsize>,
     pub(crate) claimed: Arc<AtomicUsize>,
 }
 
@@ -59,6 +61,8 @@ impl QueueStore for Store {
 
     async fn claim(&self, mut claim: Claim) -> Result<Vec<Leased>, Trouble> {
         self.claims.fetch_add(1, Ordering::SeqCst);
+        let skips = usize::from(!claim.skip.is_empty());
+        self.skipping.fetch_add(skips, Ordering::SeqCst);
         if self.claims_anything.load(Ordering::SeqCst) {
             claim.skip.clear();
             claim.per_route = usize::MAX;
