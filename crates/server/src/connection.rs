@@ -94,6 +94,10 @@ struct Connection<S: QueueStore> {
 
 impl<S: QueueStore> Connection<S> {
     async fn run(mut self) -> io::Result<()> {
+        // Who was accepted when the drain had begun isn't greeted first and sent away then.
+        if *self.running.borrow() >= Running::Draining {
+            self.session.disconnect(Closing::Stopping, self.now());
+        }
         loop {
             let mut done = self.act().await;
             if done.is_ok() {
