@@ -1,6 +1,6 @@
 //! Carries one dispatch to its outcome.
 //!
-//! * [`runner`]: the loop that does what the scheduler says; `looks`: when it claims; `say`: what it tells the
+//! * [`runner`]: the loop that does what the scheduler says; `handle`: what is said to it; `looks`: when it claims; `say`: what it tells the
 //!   store;
 //! * `active`: the messages that are being delivered; [`deliverer`]: what is done with one;
 //! * [`next_hop`]: where mail goes; [`parcel`]: what a transport is given and says;
@@ -10,6 +10,7 @@
 mod active;
 mod content;
 pub mod deliverer;
+mod handle;
 pub mod into_maildirs;
 mod looks;
 pub mod mailbox_name;
@@ -23,9 +24,10 @@ pub mod runner;
 mod say;
 
 pub use deliverer::Deliverer;
+pub use handle::{Handle, InFlight};
 pub use maildir::Maildirs;
 pub use next_hop::{NextHop, NextHops, NoMailbox};
 pub use notice::Notices;
 pub use outcome::Patience;
 pub use parcel::{Carried, Parcel, Verdict};
-pub use runner::{Handle, InFlight, Pace, Runner};
+pub use runner::{Pace, Runner};
