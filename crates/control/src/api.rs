@@ -191,7 +191,9 @@ pub struct Place {
     pub most: Option<usize>,
 }
 
-/// Which messages `GET /v1/queue` lists: a [`Filter`] and a [`Place`] as one query.
+/// Which messages `GET /v1/queue` lists: a [`Filter`] and a [`Place`] as one query. They are written
+/// out here because serde, which would take them in with `flatten`, reads no numbers from a query
+/// then, and can't refuse unknown names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]

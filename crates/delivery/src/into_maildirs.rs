@@ -10,6 +10,7 @@ use postroad_host::tasks;
 use postroad_message::trace;
 use postroad_queue::scheduler::Feedback;
 use postroad_queue::{Handover, RecipientIx, Report};
+use postroad_reply::Enhanced;
 use postroad_store::QueueStore;
 use postroad_telemetry::Event;
 use postroad_wire::address::Mailbox;
@@ -17,7 +18,7 @@ use postroad_wire::address::Mailbox;
 use crate::content::Content;
 use crate::maildir::{Attempt, Begun, Delivery, DeliveryName, Maildirs};
 use crate::next_hop::{NextHops, NoMailbox};
-use crate::parcel::{Carried, OURS, Parcel, Verdict, enhanced};
+use crate::parcel::{Carried, OURS, Parcel, Verdict};
 
 /// Puts a message into the Maildir of each recipient, one after the other.
 pub async fn carry<S: QueueStore, D: Disk>(
@@ -74,8 +75,8 @@ pub async fn carry<S: QueueStore, D: Disk>(
     carried
 }
 
-/// "Other address status", of success (RFC 3463 3.2).
-const DELIVERED: postroad_reply::Enhanced = enhanced("2.1.5");
+/// The destination address is valid (RFC 3463 3.2).
+const DELIVERED: Enhanced = Enhanced::literal("2.1.5");
 
 /// Why a mailbox is neither there nor may be made, if that is so.
 async fn missing<D: Disk>(
@@ -100,14 +101,14 @@ enum Failure {
 }
 
 impl Failure {
-    fn status(&self) -> postroad_reply::Enhanced {
+    fn status(&self) -> Enhanced {
         match self {
             // "Other or undefined mailbox status" (RFC 3463 3.3).
-            Failure::Mailbox(_) => enhanced("4.2.0"),
+            Failure::Mailbox(_) => const { Enhanced::literal("4.2.0") },
             Failure::Content(_) => OURS,
             // "Bad destination mailbox address" (RFC 3463 3.2).
-            Failure::Missing(NoMailbox::Unknown) => enhanced("5.1.1"),
-            Failure::Missing(NoMailbox::NotNow) => enhanced("4.2.0"),
+            Failure::Missing(NoMailbox::Unknown) => const { Enhanced::literal("5.1.1") },
+            Failure::Missing(NoMailbox::NotNow) => const { Enhanced::literal("4.2.0") },
         }
     }
 }

@@ -13,8 +13,6 @@ use postroad_store::{Notice, QueueStore};
 use postroad_wire::address::ReversePath;
 use postroad_wire::parameter::{BodyType, Ret};
 
-use crate::parcel::enhanced;
-
 /// How notices are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notices {
@@ -160,9 +158,11 @@ fn tell(about: &About, owed: Owed, lasting: UnixMs) -> Option<Told<'_>> {
 fn status(action: Action, report: Option<&Report>) -> Enhanced {
     let said = report.and_then(Report::status);
     said.unwrap_or(match action {
-        Action::Failed => enhanced("5.0.0"),
-        Action::Delayed => enhanced("4.0.0"),
-        Action::Delivered | Action::Relayed | Action::Expanded => enhanced("2.0.0"),
+        Action::Failed => const { Enhanced::literal("5.0.0") },
+        Action::Delayed => const { Enhanced::literal("4.0.0") },
+        Action::Delivered | Action::Relayed | Action::Expanded => {
+            const { Enhanced::literal("2.0.0") }
+        }
     })
 }
 

@@ -3,11 +3,11 @@
 use postroad_clock::UnixMs;
 use postroad_queue::retry::Next;
 use postroad_queue::{Action, Envelope, Life, Outcome, RecipientIx, Report, RetryPlan, owes};
-use postroad_reply::QueueId;
+use postroad_reply::{Enhanced, QueueId};
 use postroad_telemetry::Event;
 use std::time::Duration;
 
-use crate::parcel::{Verdict, enhanced};
+use crate::parcel::Verdict;
 
 /// When deferred recipients are tried again, and how long a message is held meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +158,10 @@ impl Attempted<'_> {
 /// The last report of a recipient whose time is up. Its status says so where nobody said another
 /// (RFC 3463 3.5: delivery time expired).
 fn expired(last: &Report, words: &str) -> Report {
-    let mut report = Report::plain(words).with_status(last.status().unwrap_or(enhanced("4.4.7")));
+    let mut report = Report::plain(words).with_status(
+        last.status()
+            .unwrap_or(const { Enhanced::literal("4.4.7") }),
+    );
     if let Some(peer) = last.peer() {
         report = report.with_peer(peer.clone());
     }

@@ -50,15 +50,7 @@ pub enum Verdict {
 }
 
 /// Something of ours went wrong: "other or undefined mail system status" (RFC 3463 3.4).
-pub(crate) const OURS: Enhanced = enhanced("4.3.0");
-
-/// A code that is written here, which the compiler reads.
-pub(crate) const fn enhanced(text: &str) -> Enhanced {
-    match Enhanced::parse(text) {
-        Some(code) => code,
-        None => panic!("an enhanced status code"),
-    }
-}
+pub(crate) const OURS: Enhanced = Enhanced::literal("4.3.0");
 
 impl<S> Parcel<'_, S> {
     /// The recipient at a place, if the envelope has it.

@@ -92,8 +92,11 @@ impl Enhanced {
         })
     }
 
-    /// A code of the table, checked when it is compiled.
-    pub(crate) const fn literal(text: &str) -> Enhanced {
+    /// A code that is written in the code. Said in a constant, it is checked by the compiler.
+    ///
+    /// # Panics
+    /// Where `text` is none.
+    pub const fn literal(text: &str) -> Enhanced {
         match Enhanced::parse(text) {
             Some(code) => code,
             None => panic!("not an enhanced status code"),

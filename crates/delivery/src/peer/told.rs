@@ -9,7 +9,7 @@ use postroad_wire::reply::PeerReply;
 
 use super::connection::Connection;
 use super::words;
-use crate::parcel::Verdict;
+use crate::parcel::{OURS, Verdict};
 
 /// What a peer said in a transaction.
 pub(super) struct Told {
@@ -99,7 +99,7 @@ impl Told {
     fn broken(&self, connection: &Connection) -> Report {
         let peer = &connection.peer;
         match (&self.ours, &self.closed) {
-            (Some(why), _) => words::of_peer(peer, words::OURS, why),
+            (Some(why), _) => words::of_peer(peer, OURS, why),
             (None, Some(closed)) => words::ending(peer, closed),
             (None, None) => {
                 words::of_peer(peer, words::PROTOCOL, "it did not answer for everybody")

@@ -9,30 +9,21 @@ use postroad_wire::reply::PeerReply;
 use crate::parcel::Verdict;
 
 /// Bad connection, time-outs included (RFC 3463 3.5).
-pub(super) const BAD_CONNECTION: Enhanced = enhanced("4.4.2");
+pub(super) const BAD_CONNECTION: Enhanced = Enhanced::literal("4.4.2");
 /// No answer from host (RFC 3463 3.5).
-pub(super) const NO_ANSWER: Enhanced = enhanced("4.4.1");
+pub(super) const NO_ANSWER: Enhanced = Enhanced::literal("4.4.1");
 /// Unable to route (RFC 3463 3.5).
-pub(super) const NO_ROUTE: Enhanced = enhanced("4.4.4");
+pub(super) const NO_ROUTE: Enhanced = Enhanced::literal("4.4.4");
 /// Other or undefined protocol status (RFC 3463 3.6).
-pub(super) const PROTOCOL: Enhanced = enhanced("4.5.0");
-/// Other mail system status: something of ours (RFC 3463 3.4).
-pub(super) const OURS: Enhanced = enhanced("4.3.0");
+pub(super) const PROTOCOL: Enhanced = Enhanced::literal("4.5.0");
 /// Too many recipients (RFC 3463 3.6).
-pub(super) const TOO_MANY: Enhanced = enhanced("4.5.3");
+pub(super) const TOO_MANY: Enhanced = Enhanced::literal("4.5.3");
 /// Conversion required but not supported (RFC 3463 3.7).
-pub(super) const NEEDS_CONVERSION: Enhanced = enhanced("5.6.3");
+pub(super) const NEEDS_CONVERSION: Enhanced = Enhanced::literal("5.6.3");
 /// Non-ASCII addresses not permitted (RFC 6531 3.5).
-pub(super) const NEEDS_SMTPUTF8: Enhanced = enhanced("5.6.7");
+pub(super) const NEEDS_SMTPUTF8: Enhanced = Enhanced::literal("5.6.7");
 /// Message too big for system (RFC 3463 3.4).
-pub(super) const TOO_BIG: Enhanced = enhanced("5.3.4");
-
-const fn enhanced(text: &str) -> Enhanced {
-    match Enhanced::parse(text) {
-        Some(code) => code,
-        None => panic!("not an enhanced status code"),
-    }
-}
+pub(super) const TOO_BIG: Enhanced = Enhanced::literal("5.3.4");
 
 /// At most so many octets of a reply are brought together; a report keeps fewer.
 const MOST_REPLY: usize = 2048;

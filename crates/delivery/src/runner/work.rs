@@ -11,7 +11,7 @@ use postroad_host::clock::Clock;
 use postroad_host::disk::Disk;
 use postroad_queue::scheduler::{Action, Cause, Dispatch, PutBack, Resolved, Scheduler};
 use postroad_queue::{RecipientIx, Report, RouteKey};
-use postroad_reply::QueueId;
+use postroad_reply::{Enhanced, QueueId};
 use postroad_store::{Claim, Lease, Leased, QueueStore, Trouble};
 
 use super::Pace;
@@ -20,7 +20,7 @@ use crate::deliverer::{Deliverer, trouble_with};
 use crate::handle::Word;
 use crate::looks::{Look, Looks};
 use crate::next_hop::{NextHop, NextHops};
-use crate::parcel::{Carried, OURS, Verdict, enhanced};
+use crate::parcel::{Carried, OURS, Verdict};
 use crate::say::{Said, say};
 
 /// For how long it is believed where a route leads: to ask costs a look into the configuration.
@@ -189,16 +189,19 @@ where
             // Nothing was tried, which is no attempt.
             Cause::Closed { site, words } => {
                 let words = format!("{site} is left alone for a while after trouble: {words}");
-                let report = Report::plain(&words).with_status(enhanced("4.4.1"));
+                let report =
+                    Report::plain(&words).with_status(const { Enhanced::literal("4.4.1") });
                 (report, Some(unix + until.since(now)))
             }
-            Cause::Unknown { words, .. } => {
-                (Report::plain(&words).with_status(enhanced("4.4.3")), None)
-            }
+            Cause::Unknown { words, .. } => (
+                Report::plain(&words).with_status(const { Enhanced::literal("4.4.3") }),
+                None,
+            ),
             // It takes a change of the configuration, which takes its time.
-            Cause::Nowhere { words, .. } => {
-                (Report::plain(&words).with_status(enhanced("4.4.4")), None)
-            }
+            Cause::Nowhere { words, .. } => (
+                Report::plain(&words).with_status(const { Enhanced::literal("4.4.4") }),
+                None,
+            ),
         };
         for ix in recipients {
             let verdict = Verdict::Deferred(report.clone());
