@@ -9,6 +9,7 @@
 pub mod asked;
 pub mod hop;
 pub mod next_hop;
+pub mod tmpfs;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,9 +1,8 @@
 //! A disk that is really full: a small tmpfs.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::harness::tmpfs::Tmpfs;
 use crate::harness::{Client, Server};
 
 const SETTINGS: &str = "
@@ -26,54 +25,6 @@ name = \"example.test\"
 mailboxes = [\"ada\"]
 ";
 
-/// A file system in memory, unmounted in the end.
-struct Tmpfs(PathBuf);
-
-impl Tmpfs {
-    /// None where that isn't allowed, said as a test says what it leaves out.
-    fn mount(at: &Path, size: &str) -> Option<Tmpfs> {
-        std::fs::create_dir_all(at).expect("make the folder");
-        let mut mount = Command::new("mount");
-        mount.args([
-            "-t",
-            "tmpfs",
-            "-o",
-            &format!("size={size},mode=0700"),
-            "tmpfs",
-        ]);
-        match mount.arg(at).output() {
-            Ok(output) if output.status.success() => Some(Tmpfs(at.into())),
-            Ok(output) => {
-                let why = String::from_utf8_lossy(&output.stderr);
-                println!(
-                    "left out: a full disk: {}",
-                    why.lines().next().unwrap_or_default()
-                );
-                None
-            }
-            Err(error) => {
-                println!("left out: a full disk: mount: {error}");
-                None
-            }
-        }
-    }
-
-    /// Writes a file until nothing more fits.
-    fn fill(&self) -> PathBuf {
-        let file = self.0.join("filler");
-        let full = std::fs::write(&file, vec![0; 80 << 20]);
-        assert!(full.is_err(), "80 MiB fit");
-        file
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        // Lazily, for the server may still be ending.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 fn with_recipient(server: &Server) -> Client {
     let mut client = server.connect();
     client.expect("EHLO client.test", 250);
@@ -95,7 +46,7 @@ fn every_way_in_says_452_while_the_disk_is_full_and_works_again_after() {
     in_data.expect("DATA", 354);
     let mut before_chunk = with_recipient(&server);
 
-    let filler = disk.fill();
+    disk.fill();
     // More than what was made ready before the disk was full.
     let body = vec![b'x'; 8 << 20];
     in_data.send_data(&body).expect("send");
@@ -112,7 +63,7 @@ fn every_way_in_says_452_while_the_disk_is_full_and_works_again_after() {
     assert_eq!(new.reply().expect("no greeting").0, 421);
     assert!(crate::harness::messages(&server.data).is_empty());
 
-    std::fs::remove_file(filler).expect("remove the filler");
+    disk.free();
     until(&server, &mut before_mail, 250);
     server.send("ada@example.test", b"there is room\r\n");
     assert_eq!(server.wait_for_messages(1).len(), 1);
@@ -133,7 +84,7 @@ fn a_spool_filled_to_the_brim_empties_itself() {
         folder.path(),
         &format!("{SETTINGS}create_mailboxes = true\n"),
     );
-    let filler = mail.fill();
+    mail.fill();
     let body = "x".repeat(76) + "\r\n";
     let body = body.repeat(600);
     let mut accepted = 0;
@@ -163,7 +114,7 @@ fn a_spool_filled_to_the_brim_empties_itself() {
     assert!(accepted > 100, "only {accepted}: {refused:?}");
     println!("{accepted} messages of 46 KiB until {}", refused.0);
 
-    std::fs::remove_file(filler).expect("remove the filler");
+    mail.free();
     let found = server.wait_for_messages(accepted);
     let counts = crate::harness::count_by(&found, "X-Number:");
     assert_eq!((counts.len(), found.len()), (accepted, accepted));
