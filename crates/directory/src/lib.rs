@@ -11,6 +11,7 @@
 
 mod directory;
 mod failing;
+mod identity;
 mod mailboxes;
 mod name;
 mod problem;
@@ -18,6 +19,7 @@ mod routes;
 mod walk;
 
 pub use directory::{Directory, LocalDomain, NextHop, Resolution};
+pub use identity::Identity;
 pub use mailboxes::{Mailboxes, Reservation};
 pub use problem::{DirectoryProblem, Fault, Place};
 pub use routes::{RouteFor, RoutedTwice, Routes};

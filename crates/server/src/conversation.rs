@@ -64,6 +64,7 @@ impl<S: QueueStore> Conversation<S> {
             address: peer.ip().to_canonical(),
             name: String::new(),
             extended: false,
+            identities: Vec::new(),
         };
         let record = Record::new(session, peer, listener, services.clock.mono());
         Conversation {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use postroad_clock::UnixMs;
-use postroad_directory::{MAX_TARGETS, Reservation};
+use postroad_directory::{Identity, MAX_TARGETS, Reservation};
 use postroad_message::trace::{self, Greeting, Protocol, Received};
 use postroad_queue::{ClientTrace, Envelope, Recipient};
 use postroad_reply::{Receipt, TransactionId};
@@ -31,6 +31,8 @@ pub(crate) struct Client {
     pub(crate) name: String,
     /// It said EHLO.
     pub(crate) extended: bool,
+    /// Who it has proved to be: all the names that are its own.
+    pub(crate) identities: Vec<Identity>,
 }
 
 /// A transaction whose MAIL was accepted.
@@ -69,6 +71,11 @@ impl Client {
     pub(crate) fn greets(&mut self, name: &str, extended: bool) {
         self.name = name.to_owned();
         self.extended = extended;
+    }
+
+    /// The user it logged in as.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.identities.iter().find_map(Identity::user)
     }
 
     fn greeting(&self) -> Greeting {
@@ -164,7 +171,7 @@ impl<S: QueueStore> Transaction<S> {
             greeting: client.greeting(),
             smtputf8: self.parameters.smtputf8,
             tls: false,
-            authenticated: false,
+            authenticated: client.user().is_some(),
         };
         // With more than one, the field would tell each of the others (RFC 5321 7.2).
         let only_recipient = match self.recipients.as_slice() {

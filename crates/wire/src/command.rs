@@ -10,6 +10,7 @@ use core::fmt;
 use crate::address::{
     AddressError, Domain, ForwardPath, HeloName, Limits, LocalPart, Mailbox, ReversePath,
 };
+use crate::base64;
 use crate::extension::Extensions;
 use crate::parameter::{MailParameters, RcptParameters};
 
@@ -244,6 +245,16 @@ pub enum Command {
 /// It may hold a password, so [`Debug`](fmt::Debug) doesn't show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InitialResponse(pub String);
+
+impl InitialResponse {
+    /// What it stands for; `None` if it isn't base64.
+    pub fn decode(&self) -> Option<Vec<u8>> {
+        match self.0.as_str() {
+            "=" => Some(Vec::new()),
+            text => base64::decode(text.as_bytes()),
+        }
+    }
+}
 
 impl fmt::Debug for InitialResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

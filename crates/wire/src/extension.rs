@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::sasl::Mechanisms;
+
 /// Which extensions are offered in a session, as the server that lists them or as the client
 /// that has read the list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +28,8 @@ pub struct Extensions {
     pub dsn: bool,
     /// STARTTLS (RFC 3207).
     pub starttls: bool,
+    /// AUTH (RFC 4954), with the mechanisms it lists: those of them that we know.
+    pub auth: Option<Mechanisms>,
     /// HELP (RFC 5321 4.1.1.8).
     pub help: bool,
     /// VRFY, where it tells something (RFC 5321 3.5.2).
@@ -82,6 +86,7 @@ impl Extensions {
             Some(Size::Untold) => lines.push("SIZE".into()),
             Some(Size::Maximum(octets)) => lines.push(format!("SIZE {octets}")),
         }
+        lines.extend(self.auth.map(Mechanisms::line));
         lines.extend(self.limits.and_then(TransactionLimits::line));
         lines
     }
@@ -103,6 +108,7 @@ impl Extensions {
                 "ENHANCEDSTATUSCODES" => read.enhanced_status_codes = true,
                 "DSN" => read.dsn = true,
                 "STARTTLS" => read.starttls = true,
+                "AUTH" => read.auth = Some(Mechanisms::read(words)),
                 "HELP" => read.help = true,
                 "VRFY" => read.vrfy = true,
                 "EXPN" => read.expn = true,

@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod address;
+pub mod base64;
 pub mod bdat;
 pub mod command;
 pub mod data;
@@ -13,3 +14,4 @@ pub mod line;
 pub mod parameter;
 pub mod peer;
 pub mod reply;
+pub mod sasl;

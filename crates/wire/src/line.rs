@@ -36,6 +36,9 @@ impl LineLimits {
         if extensions.smtputf8 {
             mail += 10; // RFC 6531 3.1 (5)
         }
+        if extensions.auth.is_some() {
+            mail += 500; // RFC 4954 3 (6)
+        }
         if extensions.dsn {
             // RFC 3461 5.4, each parameter with the space before it.
             mail += 1 + 100 + 1 + 8; // ENVID, RET
@@ -45,6 +48,17 @@ impl LineLimits {
             command,
             mail,
             rcpt,
+        }
+    }
+
+    /// The limits of an authentication exchange (RFC 4954 4): no line of it is longer in any mechanism
+    /// that is in use.
+    pub const fn of_exchange() -> LineLimits {
+        const MOST: usize = 12_288;
+        LineLimits {
+            command: MOST,
+            mail: MOST,
+            rcpt: MOST,
         }
     }
 

@@ -1,7 +1,9 @@
 //! The parameters of MAIL and RCPT (RFC 5321 4.1.1.11 and the extensions).
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
+
+use crate::address::Mailbox;
 
 mod read;
 #[cfg(test)]
@@ -32,6 +34,15 @@ pub enum Ret {
 /// The sender's own name for the transaction, decoded from xtext (RFC 3461 4.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvId(pub String);
+
+/// Whom the client says the message was first submitted by (RFC 4954 5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Submitter {
+    /// `<>`: it isn't known, or not to be trusted.
+    Unknown,
+    /// This mailbox, decoded from xtext.
+    Mailbox(Mailbox),
+}
 
 /// When the sender wants to hear about a recipient (RFC 3461 4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +83,8 @@ pub struct MailParameters {
     pub ret: Option<Ret>,
     /// `ENVID=` (RFC 3461 4.4).
     pub envid: Option<EnvId>,
+    /// `AUTH=` (RFC 4954 5).
+    pub auth: Option<Submitter>,
 }
 
 /// What RCPT may carry after its path.
@@ -102,8 +115,11 @@ impl fmt::Display for MailParameters {
             Some(Ret::Full) => " RET=FULL",
             Some(Ret::Headers) => " RET=HDRS",
         })?;
-        match &self.envid {
-            Some(envid) => write!(f, " ENVID={envid}"),
+        if let Some(envid) = &self.envid {
+            write!(f, " ENVID={envid}")?;
+        }
+        match &self.auth {
+            Some(submitter) => write!(f, " AUTH={submitter}"),
             None => Ok(()),
         }
     }
@@ -126,6 +142,16 @@ impl fmt::Display for EnvId {
     /// In xtext.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         xtext::encode(&self.0, f)
+    }
+}
+
+impl fmt::Display for Submitter {
+    /// In xtext, or `<>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Submitter::Unknown => f.write_str("<>"),
+            Submitter::Mailbox(mailbox) => xtext::encode(&mailbox.to_string(), f),
+        }
     }
 }
 

@@ -169,6 +169,8 @@ fn outgoing<S>(
             smtputf8: needs_smtputf8 || may_need_it,
             ret: envelope.ret,
             envid: envelope.envid.clone(),
+            // We say who we are to no peer, so none has to be told who submitted it (RFC 4954 5).
+            auth: None,
         },
         recipients: named.iter().map(|(_, recipient)| rcpt(recipient)).collect(),
     }

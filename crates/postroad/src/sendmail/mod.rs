@@ -155,6 +155,7 @@ fn deliver(arguments: &Arguments) -> Result<(), Failure> {
             smtputf8: !sender.is_ascii() || !recipients.iter().all(is_ascii),
             ret: arguments.ret,
             envid: arguments.envid.clone(),
+            auth: None,
         },
         reverse_path: sender,
         recipients: recipients

@@ -115,6 +115,7 @@ fn fitting(
         size: parameters.size.filter(|_| offered.size.is_some()),
         ret: parameters.ret.filter(|_| offered.dsn),
         envid: parameters.envid.filter(|_| offered.dsn),
+        auth: parameters.auth.filter(|_| offered.auth.is_some()),
         ..parameters
     })
 }

@@ -19,6 +19,7 @@ fn grammar() -> Grammar {
             binary_mime: true,
             smtputf8: true,
             dsn: true,
+            auth: Some(crate::sasl::Mechanisms::default()),
             ..Extensions::default()
         },
     }

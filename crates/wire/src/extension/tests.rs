@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::sasl::Mechanism;
 
 #[test]
 fn what_is_offered_is_listed_a_keyword_a_line() {
@@ -58,7 +59,7 @@ fn a_client_takes_what_it_knows_in_any_case() {
         "size",
         "Pipelining",
         "XCLIENT NAME ADDR",
-        "AUTH PLAIN",
+        "AUTH plain CRAM-MD5",
         "",
         "8bitmime ",
         "limits RCPTMAX=10 NEWMAX=1 BARE mailmax=x RCPTDOMAINMAX=0",
@@ -69,6 +70,7 @@ fn a_client_takes_what_it_knows_in_any_case() {
             pipelining: true,
             size: Some(Size::Untold),
             eight_bit_mime: true,
+            auth: Some(Mechanisms::those(|m| m == Mechanism::Plain)),
             limits: Some(TransactionLimits {
                 rcpt_max: Some(10),
                 ..TransactionLimits::default()
@@ -91,6 +93,7 @@ proptest! {
             (1..u64::MAX).prop_map(Size::Maximum),
         ]),
         rcpt_max in prop::option::of(1..1_000_000u32),
+        auth in prop::option::of(any::<[bool; 3]>()),
     ) {
         let [pipelining, eight_bit_mime, chunking, binary_mime, smtputf8, codes, dsn, starttls, help, vrfy, expn] = on;
         let offered = Extensions {
@@ -103,6 +106,7 @@ proptest! {
             enhanced_status_codes: codes,
             dsn,
             starttls,
+            auth: auth.map(|on| Mechanisms::those(|mechanism| on[mechanism as usize])),
             help,
             vrfy,
             expn,

@@ -1,10 +1,12 @@
 //! Reads the parameters that follow a path.
 
+use crate::address::{Limits, Mailbox};
 use crate::command::{SyntaxError, shown};
 use crate::extension::Extensions;
 
 use super::{
-    BodyType, EnvId, MailParameters, Notify, OriginalRecipient, RcptParameters, Ret, xtext,
+    BodyType, EnvId, MailParameters, Notify, OriginalRecipient, RcptParameters, Ret, Submitter,
+    xtext,
 };
 
 impl MailParameters {
@@ -16,7 +18,7 @@ impl MailParameters {
         for parameter in Parameter::all(octets) {
             let parameter = parameter?;
             let value = parameter.value;
-            match parameter.keyword_among(&["SIZE", "BODY", "SMTPUTF8", "RET", "ENVID"]) {
+            match parameter.keyword_among(&["SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "AUTH"]) {
                 "SIZE" if offered.size.is_some() => {
                     parameter.set(&mut read.size, value.and_then(size))?;
                 }
@@ -30,6 +32,9 @@ impl MailParameters {
                 "RET" if offered.dsn => parameter.set(&mut read.ret, value.and_then(ret))?,
                 "ENVID" if offered.dsn => {
                     parameter.set(&mut read.envid, value.and_then(xtext::decode).map(EnvId))?;
+                }
+                "AUTH" if offered.auth.is_some() => {
+                    parameter.set(&mut read.auth, value.and_then(submitter))?;
                 }
                 _ => return Err(parameter.unknown()),
             }
@@ -149,6 +154,15 @@ fn ret(value: &str) -> Option<Ret> {
     } else {
         None
     }
+}
+
+/// "<>", or a mailbox in xtext (RFC 4954 5).
+fn submitter(value: &str) -> Option<Submitter> {
+    if value == "<>" {
+        return Some(Submitter::Unknown);
+    }
+    let mailbox = Mailbox::parse(&xtext::decode_unicode(value)?, &Limits::default());
+    mailbox.ok().map(Submitter::Mailbox)
 }
 
 /// notify-esmtp-value = "NEVER" / 1#notify-list-element (RFC 3461 4.1).

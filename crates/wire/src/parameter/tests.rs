@@ -4,8 +4,10 @@ use alloc::string::{String, ToString};
 use proptest::prelude::*;
 
 use super::*;
+use crate::address::Limits;
 use crate::command::SyntaxError;
 use crate::extension::{Extensions, Size};
+use crate::sasl::Mechanisms;
 
 fn all() -> Extensions {
     Extensions {
@@ -14,6 +16,7 @@ fn all() -> Extensions {
         binary_mime: true,
         smtputf8: true,
         dsn: true,
+        auth: Some(Mechanisms::default()),
         ..Extensions::default()
     }
 }
@@ -46,6 +49,32 @@ fn nothing_says_nothing() {
 }
 
 #[test]
+fn the_submitter_is_read_and_written_as_in_rfc_4954_5_1() {
+    let submitter = |text| mail(text).map(|read| read.auth);
+    assert_eq!(submitter("AUTH=<>"), Ok(Some(Submitter::Unknown)));
+    let mailbox = |text| Mailbox::parse(text, &Limits::default()).unwrap();
+    let known = Submitter::Mailbox(mailbox("e=mc2@example.com"));
+    assert_eq!(known.to_string(), "e+3Dmc2@example.com");
+    assert_eq!(submitter("auth=e+3Dmc2@example.com"), Ok(Some(known)));
+    for text in [
+        "AUTH",
+        "AUTH=",
+        "AUTH=anna",
+        "AUTH=<anna@example.com>",
+        "AUTH=a+2@example.com",
+        "AUTH=a+0D@example.com",
+    ] {
+        assert_eq!(submitter(text), Err(bad("AUTH")), "{text}");
+    }
+    assert_eq!(submitter("AUTH=<> AUTH=<>"), Err(twice("AUTH")));
+    let without = Extensions::default();
+    assert_eq!(
+        MailParameters::parse(b"AUTH=<>", &without),
+        Err(unknown("AUTH"))
+    );
+}
+
+#[test]
 fn all_of_mail_is_read() {
     assert_eq!(
         mail("size=1024 Body=8bitmime  SmtpUtf8 RET=hdrs\tENVID=a+20b+2Bc"),
@@ -55,6 +84,7 @@ fn all_of_mail_is_read() {
             smtputf8: true,
             ret: Some(Ret::Headers),
             envid: Some(EnvId("a b+c".into())),
+            auth: None,
         })
     );
     let body = |text| mail(text).map(|read| read.body);
@@ -302,13 +332,20 @@ pub(crate) fn any_mail_parameters() -> impl Strategy<Value = MailParameters> {
         any::<bool>(),
         ret,
         prop::option::of(printable().prop_map(EnvId)),
+        prop::option::of(prop_oneof![
+            Just(Submitter::Unknown),
+            Just(Submitter::Mailbox(
+                Mailbox::parse("e=mc2@example.com", &Limits::default()).unwrap()
+            )),
+        ]),
     )
-        .prop_map(|(size, body, smtputf8, ret, envid)| MailParameters {
+        .prop_map(|(size, body, smtputf8, ret, envid, auth)| MailParameters {
             size,
             body,
             smtputf8,
             ret,
             envid,
+            auth,
         })
 }
 
