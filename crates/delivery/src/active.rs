@@ -89,12 +89,15 @@ impl Active {
         let until = self.began + soon;
         let is_due = |life: &Life| matches!(life, Life::Pending { due, .. } if *due <= until);
         let due = recipients.zip(&self.lives).filter(|(_, life)| is_due(life));
-        let route = |host| self.redirect.clone().unwrap_or_else(|| RouteKey::of(host));
+        let route = |to| {
+            let own = || self.envelope.route_to(to);
+            self.redirect.clone().unwrap_or_else(own)
+        };
         Offer {
             message: self.id,
             sender: self.envelope.sender_key.as_str().into(),
             recipients: due
-                .map(|((ix, recipient), _)| (route(&recipient.target.host), ix))
+                .map(|((ix, recipient), _)| (route(recipient), ix))
                 .collect(),
         }
     }

@@ -11,6 +11,7 @@ use postroad_queue::{Action, ClientTrace, Envelope, Life, Mark, Recipient, Repor
 use postroad_reply::{Enhanced, QueueId};
 use postroad_store::{Notice, QueueStore};
 use postroad_wire::address::ReversePath;
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::{BodyType, Ret};
 
 /// How notices are made.
@@ -184,6 +185,7 @@ fn envelope(recipients: Vec<Recipient>, octets: &Bytes, smtputf8: bool, now: Uni
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: String::from("notices"),
         recipients,
         trace: Bytes::new(),

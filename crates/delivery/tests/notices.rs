@@ -34,6 +34,7 @@ use postroad_queue::{
 use postroad_store::memory::MemoryStore;
 use postroad_store::{Entry, Leased, Pressure, QueueStore, Staged};
 use postroad_wire::address::{HeloName, Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::BodyType;
 
 const OCTETS: &[u8] = b"Subject: x\r\n\r\nx\r\n";
@@ -153,6 +154,7 @@ fn envelope(recipients: &[&str]) -> Envelope {
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: String::new(),
         recipients: recipients.iter().map(|to| recipient(mailbox(to))).collect(),
         trace: Bytes::new(),

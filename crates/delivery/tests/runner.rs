@@ -32,6 +32,7 @@ use postroad_store::memory::MemoryStore;
 use postroad_store::{Claim, Leased, Pressure, QueueStore, Staged, Trouble};
 use postroad_telemetry::{Format, Level, log};
 use postroad_wire::address::{HeloName, Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::BodyType;
 
 const START: UnixMs = UnixMs(1_790_000_000_000);
@@ -119,6 +120,7 @@ fn envelope(recipients: &[&str], received_at: UnixMs, size: usize) -> Envelope {
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: String::new(),
         recipients: recipients.iter().map(|to| recipient(mailbox(to))).collect(),
         trace: Bytes::from_static(b"Received: a trace\r\n"),

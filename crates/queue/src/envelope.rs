@@ -10,6 +10,7 @@ use bytes::Bytes;
 use postroad_clock::UnixMs;
 use postroad_message::{Edit, Facts};
 use postroad_wire::address::{AddressLiteral, Host, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::{BodyType, EnvId, Notify, OriginalRecipient, Ret};
 
 /// What is kept of a message beside its octets.
@@ -19,6 +20,8 @@ pub struct Envelope {
     pub received_at: UnixMs,
     /// Whom to tell when it can't be delivered.
     pub reverse_path: ReversePath,
+    /// To what it is delivered: mailboxes, or terminals.
+    pub delivery: DeliveryKind,
     /// What the client declared about the body.
     pub body_type: BodyType,
     /// Whether the client asked for SMTPUTF8 (RFC 6531 3.4).
@@ -68,8 +71,22 @@ pub struct Recipient {
     pub notify: Option<Notify>,
 }
 
+impl Envelope {
+    /// By which route the mail of one of its recipients goes, if nobody redirects it.
+    pub fn route_to(&self, recipient: &Recipient) -> RouteKey {
+        let route = RouteKey::of(&recipient.target.host);
+        match self.delivery {
+            DeliveryKind::Mailbox => route,
+            DeliveryKind::Terminal
+            | DeliveryKind::TerminalElseMailbox
+            | DeliveryKind::TerminalAndMailbox => route.by_terminals(),
+        }
+    }
+}
+
 /// What due mail is grouped by in a store, so that one dead destination can't fill a claim: the
-/// recipient's domain, in lower case.
+/// recipient's domain, in lower case. What goes to terminals has routes of its own, so that a stuck
+/// terminal holds up no mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteKey(pub Arc<str>);
 
@@ -81,6 +98,20 @@ impl RouteKey {
             Host::Literal(AddressLiteral::V4(address)) => format!("[{address}]").into(),
             Host::Literal(AddressLiteral::V6(address)) => format!("[ipv6:{address}]").into(),
         })
+    }
+
+    /// What comes before the domain in a route by terminals. No domain and no next hop begins so.
+    const BY_TERMINALS: &str = "terminals+";
+
+    /// The same route, by the terminals of its users first.
+    fn by_terminals(&self) -> RouteKey {
+        RouteKey(format!("{}{}", Self::BY_TERMINALS, self.0).into())
+    }
+
+    /// The route to the mailboxes, if this one goes by terminals first.
+    pub fn behind_terminals(&self) -> Option<RouteKey> {
+        let behind = self.0.strip_prefix(Self::BY_TERMINALS)?;
+        Some(RouteKey(behind.into()))
     }
 
     /// The empty route: work that needs no next hop, such as making a notice.

@@ -193,7 +193,7 @@ impl MessageState {
             envelope
                 .recipients
                 .get(ix)
-                .map_or_else(RouteKey::local, |r| RouteKey::of(&r.target.host))
+                .map_or_else(RouteKey::local, |r| envelope.route_to(r))
         };
         self.redirect.clone().unwrap_or_else(own)
     }

@@ -12,6 +12,7 @@ use postroad_queue::{
     Recipient, RecipientIx, Report, RouteKey,
 };
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::BodyType;
 
 fn envelope(recipients: usize) -> Envelope {
@@ -31,6 +32,7 @@ fn envelope(recipients: usize) -> Envelope {
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: String::new(),
         recipients: vec![recipient; recipients],
         trace: bytes::Bytes::new(),

@@ -13,6 +13,7 @@ use postroad_queue::{
     Outcome, Recipient, RecipientIx, Report, owes,
 };
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::{BodyType, Notify};
 
 const RECEIVED: UnixMs = UnixMs(1_000);
@@ -53,6 +54,7 @@ fn envelope(recipients: &[(&str, &str, Option<Notify>)]) -> Envelope {
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: String::new(),
         recipients: recipients.iter().map(recipient).collect(),
         trace: bytes::Bytes::new(),

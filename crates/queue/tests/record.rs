@@ -22,6 +22,7 @@ use postroad_reply::Enhanced;
 use postroad_wire::address::{
     AddressLiteral, Domain, Host, Limits, LocalPart, Mailbox, ReversePath,
 };
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::{BodyType, EnvId, Notify, OriginalRecipient, Ret};
 use proptest::prelude::*;
 
@@ -123,7 +124,13 @@ fn any_envelope() -> impl Strategy<Value = Envelope> {
         prop::collection::vec(any_edit(), 0..5),
         any::<Vec<u8>>(),
     );
-    let rest = (any::<u64>(), any::<i8>(), ".{0,20}", any_facts());
+    let delivery = prop::sample::select(vec![
+        DeliveryKind::Mailbox,
+        DeliveryKind::Terminal,
+        DeliveryKind::TerminalElseMailbox,
+        DeliveryKind::TerminalAndMailbox,
+    ]);
+    let rest = (any::<u64>(), any::<i8>(), ".{0,20}", any_facts(), delivery);
     (said, client, lists, rest).prop_map(|(said, client, lists, rest)| Envelope {
         received_at: UnixMs(rest.0),
         reverse_path: said.0.map_or(ReversePath::Null, ReversePath::Mailbox),
@@ -137,6 +144,7 @@ fn any_envelope() -> impl Strategy<Value = Envelope> {
             protocol: client.2,
         },
         priority: rest.1,
+        delivery: rest.4,
         sender_key: rest.2,
         recipients: lists.0,
         trace: Bytes::from(lists.2),
@@ -378,6 +386,7 @@ fn example_envelope() -> Envelope {
             protocol: "UTF8SMTP".into(),
         },
         priority: -3,
+        delivery: DeliveryKind::Mailbox,
         sender_key: "net:2001:db8::/48".into(),
         recipients: vec![
             Recipient {

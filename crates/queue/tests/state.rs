@@ -11,6 +11,7 @@ use postroad_queue::{
     Outcome, Recipient, RecipientIx, Report, RouteKey,
 };
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::BodyType;
 use proptest::prelude::*;
 
@@ -35,6 +36,7 @@ fn envelope(recipients: &[&str]) -> Envelope {
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: String::new(),
         recipients: recipients.iter().map(recipient).collect(),
         trace: bytes::Bytes::new(),
@@ -379,5 +381,31 @@ proptest! {
         let once = state.clone();
         prop_assert!(!state.settle(&outcomes, UnixMs(4_000)));
         prop_assert_eq!(state, once);
+    }
+}
+
+#[test]
+fn what_goes_to_terminals_has_a_route_of_its_own() {
+    let kinds = [
+        DeliveryKind::Terminal,
+        DeliveryKind::TerminalElseMailbox,
+        DeliveryKind::TerminalAndMailbox,
+    ];
+    for delivery in kinds {
+        let envelope = Envelope { delivery, ..four() };
+        let mut state = MessageState::new(&envelope);
+        assert_eq!(state.due(&envelope), due(RECEIVED.0, "terminals+a.example"));
+        let route = envelope.route_to(&envelope.recipients[3]);
+        assert_eq!(
+            route.behind_terminals(),
+            Some(RouteKey("[192.0.2.1]".into()))
+        );
+        assert!(route.0.parse::<postroad_wire::peer::Peer>().is_err());
+        assert!(postroad_wire::address::Host::parse(&route.0, &Limits::NONE).is_err());
+        // An operator's redirect is by no terminals.
+        let to = RouteKey("smtp://relay.example".into());
+        state.amend(Amendment::Redirect(to.clone()), RECEIVED);
+        assert_eq!(state.due(&envelope), due(RECEIVED.0, &to.0));
+        assert_eq!(to.behind_terminals(), None);
     }
 }

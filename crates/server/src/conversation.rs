@@ -18,6 +18,7 @@ use postroad_session::server::{
 };
 use postroad_store::{Leased, QueueStore, Trouble};
 use postroad_wire::address::{Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::{MailParameters, RcptParameters};
 use tokio::sync::watch;
 
@@ -203,7 +204,8 @@ impl<S: QueueStore> Conversation<S> {
         let budget = &self.services.envelope_budget;
         match Cost::of_sender(&reverse_path, &parameters).take(budget, self.client.network()) {
             Ok(memory) => {
-                let open = Transaction::new(id, reverse_path, parameters, memory);
+                let open =
+                    Transaction::new(id, reverse_path, DeliveryKind::Mailbox, parameters, memory);
                 self.transaction = Some(open);
                 Verdict::Accept
             }

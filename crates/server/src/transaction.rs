@@ -12,6 +12,7 @@ use postroad_queue::{ClientTrace, Envelope, Recipient};
 use postroad_reply::{Receipt, TransactionId};
 use postroad_store::{Leased, QueueStore, Trouble};
 use postroad_wire::address::{Domain, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::{MailParameters, RcptParameters};
 
 use crate::admission;
@@ -40,6 +41,7 @@ pub(crate) struct Client {
 pub(crate) struct Transaction<S: QueueStore> {
     pub(crate) id: TransactionId,
     reverse_path: ReversePath,
+    delivery: DeliveryKind,
     parameters: MailParameters,
     recipients: Vec<Recipient>,
     /// The targets of the recipients, to find one among thousands.
@@ -91,6 +93,7 @@ impl<S: QueueStore> Transaction<S> {
     pub(crate) fn new(
         id: TransactionId,
         reverse_path: ReversePath,
+        delivery: DeliveryKind,
         parameters: MailParameters,
         memory: Share,
     ) -> Transaction<S> {
@@ -98,6 +101,7 @@ impl<S: QueueStore> Transaction<S> {
         Transaction {
             id,
             reverse_path,
+            delivery,
             parameters,
             recipients,
             known,
@@ -200,6 +204,7 @@ impl<S: QueueStore> Transaction<S> {
                 protocol: with.keyword().into(),
             },
             priority: 0,
+            delivery: self.delivery,
             sender_key: client.address.to_string(),
             recipients: self.recipients,
             trace,

@@ -27,6 +27,7 @@ use postroad_queue::{
 };
 use postroad_reply::{QueueId, TransactionId};
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::{BodyType, Notify};
 
 use crate::{Amendment, Claim, Entry, Leased, Notice, QueueStore, Staged, Trouble, commit};
@@ -147,6 +148,7 @@ pub(crate) fn envelope(received_at: UnixMs, domains: &[&str]) -> Arc<Envelope> {
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: "account:sender".into(),
         recipients: domains.iter().enumerate().map(recipient).collect(),
         trace: Bytes::from_static(b"Received: by example.org\r\n"),

@@ -240,6 +240,21 @@ pub enum Command {
     Atrn(Vec<Domain>),
 }
 
+/// To what a transaction's message is delivered, by the command that opened the transaction (RFC 821
+/// 3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeliveryKind {
+    /// MAIL: to the mailbox.
+    #[default]
+    Mailbox,
+    /// SEND: to the terminals the user is logged in on, and to nothing else.
+    Terminal,
+    /// SOML: to the terminals, or to the mailbox where they don't take it.
+    TerminalElseMailbox,
+    /// SAML: to the mailbox, and to the terminals as well where they take it.
+    TerminalAndMailbox,
+}
+
 /// The initial response of AUTH as it was sent: base64, or `=` for an empty one (RFC 4954 4).
 ///
 /// It may hold a password, so [`Debug`](fmt::Debug) doesn't show it.

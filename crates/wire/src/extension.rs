@@ -36,6 +36,12 @@ pub struct Extensions {
     pub vrfy: bool,
     /// EXPN, where it tells something (RFC 5321 3.5.2).
     pub expn: bool,
+    /// SEND (RFC 1869 2.2, RFC 5321 F.6).
+    pub send: bool,
+    /// SOML, likewise.
+    pub soml: bool,
+    /// SAML, likewise.
+    pub saml: bool,
     /// LIMITS (RFC 9422).
     pub limits: Option<TransactionLimits>,
 }
@@ -75,6 +81,9 @@ impl Extensions {
             (self.help, "HELP"),
             (self.vrfy, "VRFY"),
             (self.expn, "EXPN"),
+            (self.send, "SEND"),
+            (self.soml, "SOML"),
+            (self.saml, "SAML"),
         ];
         let mut lines: Vec<String> = plain
             .into_iter()
@@ -112,6 +121,9 @@ impl Extensions {
                 "HELP" => read.help = true,
                 "VRFY" => read.vrfy = true,
                 "EXPN" => read.expn = true,
+                "SEND" => read.send = true,
+                "SOML" => read.soml = true,
+                "SAML" => read.saml = true,
                 "LIMITS" => read.limits = Some(TransactionLimits::read(words)),
                 _ => {}
             }

@@ -9,6 +9,7 @@ use postroad_message::Facts;
 use postroad_queue::notice::Owed;
 use postroad_queue::{ClientTrace, Envelope, Recipient};
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::{BodyType, Notify};
 
 use crate::ledger::{Answer, Number, Sent};
@@ -120,6 +121,7 @@ fn envelope_of(
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: "simulation".to_owned(),
         recipients,
         trace: Bytes::from_static(b"Received: by the simulation\r\n"),

@@ -25,6 +25,7 @@ use postroad_reply::{QueueId, TransactionId};
 use postroad_spool::{Options, Spool};
 use postroad_store::{Claim, Pressure, QueueStore, Staged, Trouble, commit};
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::BodyType;
 
 /// How much the disk holds.
@@ -117,6 +118,7 @@ fn envelope(now: UnixMs, octets: &[u8]) -> Arc<Envelope> {
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: "test".to_owned(),
         recipients: vec![Recipient {
             target: mailbox.clone(),

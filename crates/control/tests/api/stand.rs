@@ -20,6 +20,7 @@ use postroad_queue::{
 use postroad_reply::{QueueId, TransactionId};
 use postroad_store::{Leased, MemoryStore, QueueStore, Staged, commit};
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::BodyType;
 
 /// The present of every test.
@@ -278,6 +279,7 @@ fn envelope(sender: &str, recipients: &[&str], received_at: UnixMs) -> Envelope 
             protocol: "ESMTP".into(),
         },
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: "client".into(),
         recipients: recipients.iter().map(recipient).collect(),
         trace: Bytes::new(),

@@ -33,6 +33,7 @@ use postroad_store::{
     Claim, Entry, Lease, Leased, Notice, Pressure, QueueStore, Settled, Staged, Trouble,
 };
 use postroad_wire::address::{HeloName, Limits as AddressLimits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::BodyType;
 use tokio::sync::{mpsc, oneshot};
 
@@ -181,6 +182,7 @@ fn envelope(to: &[&str], received_at: UnixMs, size: usize) -> Envelope {
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: String::from("somebody"),
         recipients: to.iter().map(recipient).collect(),
         trace: Bytes::new(),

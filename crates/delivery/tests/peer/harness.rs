@@ -17,6 +17,7 @@ use postroad_queue::{ClientTrace, Envelope, Recipient, RecipientIx};
 use postroad_reply::QueueId;
 use postroad_store::memory::MemoryStore;
 use postroad_wire::address::{HeloName, Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::BodyType;
 use postroad_wire::peer::Peer;
 
@@ -83,6 +84,7 @@ pub(crate) fn envelope(octets: &[u8], recipients: &[&str]) -> Envelope {
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: String::new(),
         recipients: recipients
             .iter()

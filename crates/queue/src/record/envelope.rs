@@ -10,6 +10,7 @@ use postroad_message::{Edit, Facts};
 use postroad_wire::address::{
     AddressLiteral, Domain, Host, Limits, LocalPart, Mailbox, ReversePath,
 };
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::{BodyType, EnvId, Notify, OriginalRecipient, Ret};
 
 use super::field::{FieldReader, FieldWriter, flag, must, number, number32, once, text};
@@ -42,6 +43,8 @@ mod tag {
     pub(super) const BINARY_BODY: u64 = 18;
     pub(super) const LONGEST_LINE: u64 = 19;
     pub(super) const RECEIVED_COUNT: u64 = 20;
+    /// Missing: to the mailbox. 1 by SEND, 2 by SOML, 3 by SAML.
+    pub(super) const DELIVERY: u64 = 21;
 }
 
 /// Tags within a recipient.
@@ -82,6 +85,15 @@ pub(super) fn encode(envelope: &Envelope, unknown: &Unknown) -> Vec<u8> {
     if let ReversePath::Mailbox(mailbox) = &envelope.reverse_path {
         out.fields(tag::REVERSE_PATH, |out| put_mailbox(out, mailbox));
     }
+    let delivery = match envelope.delivery {
+        DeliveryKind::Mailbox => None,
+        DeliveryKind::Terminal => Some(1),
+        DeliveryKind::TerminalElseMailbox => Some(2),
+        DeliveryKind::TerminalAndMailbox => Some(3),
+    };
+    if let Some(delivery) = delivery {
+        out.number(tag::DELIVERY, delivery);
+    }
     let body_type = match envelope.body_type {
         BodyType::SevenBit => 0,
         BodyType::EightBitMime => 1,
@@ -119,6 +131,7 @@ pub(super) fn encode(envelope: &Envelope, unknown: &Unknown) -> Vec<u8> {
 struct Parts {
     received_at: Option<UnixMs>,
     reverse_path: Option<Mailbox>,
+    delivery: Option<DeliveryKind>,
     body_type: Option<BodyType>,
     smtputf8: Option<bool>,
     ret: Option<Ret>,
@@ -154,6 +167,7 @@ impl Parts {
         match tag {
             tag::RECEIVED_AT => once(&mut self.received_at, UnixMs(number(value)?)),
             tag::REVERSE_PATH => once(&mut self.reverse_path, take_mailbox(value)?),
+            tag::DELIVERY => once(&mut self.delivery, delivery(value)?),
             tag::BODY_TYPE => once(&mut self.body_type, body_type(value)?),
             tag::SMTPUTF8 => once(&mut self.smtputf8, flag(value)?),
             tag::RET => once(&mut self.ret, ret(value)?),
@@ -193,6 +207,7 @@ impl Parts {
             reverse_path: self
                 .reverse_path
                 .map_or(ReversePath::Null, ReversePath::Mailbox),
+            delivery: self.delivery.unwrap_or_default(),
             body_type: must(self.body_type)?,
             smtputf8: self.smtputf8.unwrap_or(false),
             ret: self.ret,
@@ -217,6 +232,15 @@ impl Parts {
             },
         };
         Ok((envelope, self.unknown))
+    }
+}
+
+fn delivery(value: &[u8]) -> Result<DeliveryKind, NotARecord> {
+    match number(value)? {
+        1 => Ok(DeliveryKind::Terminal),
+        2 => Ok(DeliveryKind::TerminalElseMailbox),
+        3 => Ok(DeliveryKind::TerminalAndMailbox),
+        _ => Err(NotARecord::Newer),
     }
 }
 

@@ -17,6 +17,7 @@ use postroad_queue::{
 };
 use postroad_store::{Claim, Leased, QueueStore, Staged};
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::BodyType;
 
 use super::*;
@@ -37,6 +38,7 @@ fn envelope() -> Arc<Envelope> {
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: "account:sender".into(),
         recipients: vec![Recipient {
             target: mailbox("r@a.example"),

@@ -22,6 +22,7 @@ use postroad_reply::QueueId;
 use postroad_spool::{Committer, Housekeeper, OpenError, Opened, Options, Report, Spool};
 use postroad_store::{Claim, Leased, Notice, QueueStore, Settled, Staged, Trouble};
 use postroad_wire::address::{Limits, Mailbox, ReversePath};
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::parameter::BodyType;
 
 pub(crate) const START: UnixMs = UnixMs(1_790_000_000_000);
@@ -187,6 +188,7 @@ pub(crate) fn envelope(domain: &str) -> Arc<Envelope> {
         envid: None,
         client: ClientTrace::default(),
         priority: 0,
+        delivery: DeliveryKind::Mailbox,
         sender_key: "account:sender".into(),
         recipients: vec![Recipient {
             target: mailbox(&format!("r@{domain}")),

@@ -88,6 +88,7 @@ proptest! {
     #[test]
     fn any_list_reads_back(
         on in any::<[bool; 11]>(),
+        [send, soml, saml] in any::<[bool; 3]>(),
         size in prop::option::of(prop_oneof![
             Just(Size::Untold),
             (1..u64::MAX).prop_map(Size::Maximum),
@@ -110,6 +111,9 @@ proptest! {
             help,
             vrfy,
             expn,
+            send,
+            soml,
+            saml,
             limits: rcpt_max.map(|rcpt_max| TransactionLimits {
                 rcpt_max: Some(rcpt_max),
                 ..TransactionLimits::default()
