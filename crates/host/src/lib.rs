@@ -8,6 +8,7 @@
 //! * [`tasks`]: futures, threads, sleeping, time-outs, signals.
 //! * [`net`]: listeners and connections. These have no simulated form.
 //! * [`service`]: what the service manager is told.
+//! * [`terminal`]: the terminals of users. These have no simulated form.
 //! * [`disk`]: files; [`disk::sim::SimDisk`] loses at a crash what was not synced.
 
 // This is the one crate that may call what clippy.toml bans everywhere else.
@@ -19,3 +20,4 @@ pub mod disk;
 pub mod net;
 pub mod service;
 pub mod tasks;
+pub mod terminal;
