@@ -10,8 +10,9 @@ use postroad_directory::{Reservation, Resolution};
 use postroad_host::tasks;
 use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
 use postroad_reply::{
-    Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData, EndOfDataReply,
-    HeloReply, MailReply, RcptReply, Receipt, Situated, Text, TransactionId,
+    AuthReply, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData,
+    EndOfDataReply, HeloReply, MailReply, RcptReply, Receipt, Situated, StarttlsReply, Text,
+    TransactionId,
 };
 use postroad_session::server::{
     self as session, Event, Question, ServerSession, SessionId, Ticket,
@@ -160,6 +161,13 @@ impl<S: QueueStore> Conversation<S> {
             } => {
                 let reply = self.names().expn(string, smtputf8);
                 session.answer(ticket, reply, self.now());
+            }
+            // No listener offers them yet.
+            Event::StartTls { ticket } => {
+                session.answer(ticket, StarttlsReply::Unavailable, self.now());
+            }
+            Event::Auth { ticket, .. } => {
+                session.answer(ticket, AuthReply::Unavailable, self.now());
             }
             Event::Replied {
                 situation,

@@ -55,6 +55,9 @@ impl fmt::Display for Mechanism {
 pub struct Mechanisms(u8);
 
 impl Mechanisms {
+    /// All of them.
+    pub const ALL: Mechanisms = Mechanisms(0b111);
+
     /// Those that `which` says yes to.
     pub fn those(which: impl Fn(Mechanism) -> bool) -> Mechanisms {
         let chosen = Mechanism::ALL

@@ -1,8 +1,8 @@
 //! Answers, taken to the state that asked.
 
 use postroad_reply::{
-    Answer, BdatReply, Closing, Command as Row, ConnectReply, DataReply, EndOfDataReply, ExpnReply,
-    MailReply, RcptReply, VrfyReply,
+    Answer, AuthReply, BdatReply, Closing, Command as Row, ConnectReply, DataReply, EndOfDataReply,
+    ExpnReply, MailReply, RcptReply, StarttlsReply, VrfyReply,
 };
 
 use super::ServerSession;
@@ -52,6 +52,8 @@ impl State {
                 Some(VrfyReply::NotVerified.into())
             }
             Asking::Lookup(_) => Some(ExpnReply::NotExpanded.into()),
+            Asking::StartTls(_) => Some(StarttlsReply::Unavailable.into()),
+            Asking::Auth(_) => Some(AuthReply::Unavailable.into()),
             Asking::Mail(_) => Some(MailReply::LocalError.into()),
             Asking::Recipients(_) => Some(RcptReply::LocalError.into()),
             Asking::Data(_) | Asking::ChunkBegin(_) => Some(DataReply::LocalError.into()),
@@ -69,6 +71,10 @@ impl Asking {
             (Asking::Hello(asked), Answered::Ehlo(answer)) => asked.settle_ehlo(answer, desk),
             (Asking::Lookup(asked), Answered::Vrfy(answer)) => asked.settle_vrfy(answer, desk),
             (Asking::Lookup(asked), Answered::Expn(answer)) => asked.settle_expn(answer, desk),
+            (Asking::StartTls(commands), Answered::Starttls(answer)) => {
+                commands.settle_starttls(answer, desk)
+            }
+            (Asking::Auth(asked), Answered::Auth(answer)) => asked.settle(answer, desk),
             (Asking::Mail(asked), Answered::Mail(answer)) => asked.settle(answer, desk),
             (Asking::Recipients(run), Answered::Rcpt(answer)) => run.settle(place, answer, desk),
             (Asking::Data(asked), Answered::Data(answer)) => asked.settle(answer, desk),

@@ -11,6 +11,7 @@ use super::data::ask_for_place;
 use super::desk::Desk;
 use super::event::{Closed, Event, Fault};
 use super::line_ends::LineEnds;
+use super::security::tls_needed;
 use super::settings::BareLineEndRule;
 use super::state::{
     AskedChunkBegin, AskedChunkEnd, Asking, Chunk, ChunkLine, Chunking, Commands, Flaw, Hello,
@@ -29,7 +30,8 @@ impl Commands {
                 Err(_) => self.refuse(Row::Bdat, reply, desk),
             };
         }
-        match (line, Row::Bdat.gate(self.phase())) {
+        let gate = tls_needed(Row::Bdat, desk).or_else(|| Row::Bdat.gate(self.phase()));
+        match (line, gate) {
             (Ok(line), None) => self.begin_chunk(line, desk),
             (Ok(line), Some(reply)) => self.refuse_chunk(line, reply, desk),
             (Err(error), gate) => {

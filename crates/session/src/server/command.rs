@@ -9,7 +9,8 @@ use postroad_wire::command::{Command, Verb, is_of_another_protocol};
 
 use super::desk::{Desk, Line};
 use super::event::Closed;
-use super::settings::Settings;
+use super::security::{had_before, tls_needed};
+use super::settings::{AuthRule, Settings, TlsRule};
 use super::state::{Commands, Hello, State, Transaction, Turned};
 use super::syntax;
 
@@ -89,7 +90,10 @@ impl Commands {
         if let Some(reply) = switched_off(verb, &desk.settings) {
             return self.refuse(row, reply, desk);
         }
-        if let Some(reply) = row.gate(self.phase()) {
+        if let Some(reply) = tls_needed(row, desk) {
+            return self.refuse(row, reply, desk);
+        }
+        if let Some(reply) = row.gate(self.phase()).or_else(|| had_before(row, desk)) {
             if reply == Reply::from(DataGate::NoValidRecipients) {
                 // No fault of the client's: it pipelined DATA (RFC 2920 3.1). Another DATA is
                 // out of sequence.
@@ -135,6 +139,11 @@ impl Commands {
             Command::Data => self.data(desk),
             Command::Rset => self.rset(desk),
             Command::Noop => self.noop(desk),
+            Command::StartTls => self.starttls(desk),
+            Command::Auth {
+                mechanism,
+                initial_response,
+            } => self.auth(&mechanism, initial_response, desk),
             Command::Vrfy { string, smtputf8 } => self.vrfy(string, smtputf8, desk),
             Command::Expn { string, smtputf8 } => self.expn(string, smtputf8, desk),
             Command::Help { topic } => self.help(topic.as_deref(), desk),
@@ -149,8 +158,6 @@ impl Commands {
             | Command::Soml(_)
             | Command::Saml(_)
             | Command::Turn
-            | Command::StartTls
-            | Command::Auth { .. }
             | Command::Etrn(_)
             | Command::Atrn(_) => self.refuse(Row::Any, AnySyntax::UnknownVerb, desk),
         }
@@ -174,7 +181,8 @@ pub(super) fn switched_off(verb: Verb, settings: &Settings) -> Option<Reply> {
         Verb::Saml => SamlGate::SwitchedOff.into(),
         Verb::Turn => TurnGate::SwitchedOff.into(),
         // Their rows have no reply for a server that doesn't offer them, so that they are unknown.
-        Verb::StartTls | Verb::Auth => AnySyntax::UnknownVerb.into(),
+        Verb::StartTls if settings.tls == TlsRule::Off => AnySyntax::UnknownVerb.into(),
+        Verb::Auth if settings.auth == AuthRule::Off => AnySyntax::UnknownVerb.into(),
         Verb::Etrn => EtrnGate::SwitchedOff.into(),
         Verb::Atrn => AtrnGate::SwitchedOff.into(),
         _ => return None,

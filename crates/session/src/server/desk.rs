@@ -6,12 +6,15 @@ use alloc::sync::Arc;
 use bytes::Bytes;
 use postroad_clock::Mono;
 use postroad_reply::{Closing, Command, Reply, TransactionId};
+use postroad_wire::extension::Extensions;
 use postroad_wire::line::{LineReader, Unreadable};
+use postroad_wire::sasl::Mechanisms;
 
 use super::SessionId;
 use super::event::{Closed, Event, Fault};
 use super::output::Output;
-use super::settings::Settings;
+use super::security::Security;
+use super::settings::{Settings, TlsRule};
 use super::ticket::{Ticket, Tickets};
 
 /// A command line as it came, without its CRLF.
@@ -31,6 +34,8 @@ pub(super) struct Desk {
     /// A line that came while a run of RCPTs was being collected, and has to wait for it.
     pub(super) held: Option<Line>,
     pub(super) tally: Tally,
+    /// How far the connection is secured.
+    pub(super) security: Security,
     /// Set when the session is to end; the state is left at once.
     pub(super) ending: Option<Closed>,
     /// Since when the client has been waited for.
@@ -47,12 +52,18 @@ pub(super) struct Tally {
     pub(super) errors: u32,
     /// Commands that got no mail on its way since the last accepted message.
     pub(super) junk: u32,
+    /// Logins that failed for what the client sent.
+    pub(super) failed_logins: u32,
     /// Recipients refused for good.
     pub(super) refused_recipients: u32,
 }
 
 impl Desk {
     pub(super) fn new(settings: Arc<Settings>, session: SessionId, now: Mono) -> Desk {
+        let security = Security {
+            tls: settings.tls == TlsRule::Implicit,
+            authenticated: false,
+        };
         Desk {
             lines: LineReader::new(settings.line_limits()),
             settings,
@@ -62,6 +73,7 @@ impl Desk {
             held: None,
             tally: Tally::default(),
             ending: None,
+            security,
             since: now,
             session,
         }
@@ -77,6 +89,23 @@ impl Desk {
         let line = self.held.take().or_else(|| self.lines.read(input))?;
         self.since = now;
         Some(line)
+    }
+
+    /// The mechanisms that AUTH takes now.
+    pub(super) fn mechanisms(&self) -> Mechanisms {
+        let may_show = self.security.tls || self.settings.clear_passwords;
+        Mechanisms::those(|mechanism| may_show || !mechanism.shows_password())
+    }
+
+    /// What EHLO lists now.
+    pub(super) fn extensions(&self) -> Extensions {
+        let offered = self.settings.extensions();
+        Extensions {
+            // RFC 3207 4.2.
+            starttls: offered.starttls && !self.security.tls,
+            auth: offered.auth.map(|_| self.mechanisms()),
+            ..offered
+        }
     }
 
     /// Opens a question and asks it.

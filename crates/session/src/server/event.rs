@@ -1,15 +1,17 @@
 //! What a session tells and asks its driver.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::Bytes;
 use postroad_reply::{
-    Bdat, Closing, Connect, Data, Ehlo, EndOfData, Enhanced, Expn, Helo, Mail, Rcpt, Situation,
-    TransactionId, Vrfy,
+    Auth, Bdat, Closing, Connect, Data, Ehlo, EndOfData, Enhanced, Expn, Helo, Mail, Rcpt,
+    Situation, Starttls, TransactionId, Vrfy,
 };
 use postroad_wire::address::{ForwardPath, HeloName, ReversePath};
 use postroad_wire::command::Lookup;
 use postroad_wire::parameter::{MailParameters, RcptParameters};
+use postroad_wire::sasl::Mechanism;
 
 use super::ticket::Ticket;
 
@@ -98,6 +100,20 @@ pub enum Event {
         /// Whether the reply may have UTF-8 in it (RFC 6531 3.7.4.2).
         smtputf8: bool,
     },
+    /// STARTTLS: may the handshake begin?
+    StartTls {
+        /// Answers it. After [`Ready`](postroad_reply::StarttlsReply::Ready) the session wants
+        /// [`Want::TlsHandshake`](super::Want::TlsHandshake).
+        ticket: Ticket<Starttls>,
+    },
+    /// AUTH: a step of the exchange. A [`challenge`](super::challenge) goes on with it; any other answer
+    /// ends it. The client may also end it by itself, which isn't told.
+    Auth {
+        /// Answers it.
+        ticket: Ticket<Auth>,
+        /// What the client said.
+        step: AuthStep,
+    },
     /// A reply is on its way to the client: for logs and metrics.
     Replied {
         /// The line of the table.
@@ -109,6 +125,27 @@ pub enum Event {
     Fault(Fault),
     /// The session is over: send what is to be sent, then close. Nothing follows.
     Closed(Closed),
+}
+
+/// A step of an authentication exchange.
+#[derive(Debug, PartialEq, Eq)]
+pub enum AuthStep {
+    /// It begins, by this mechanism, with what the client says first, if it does.
+    Begin(Mechanism, Option<SaslMessage>),
+    /// The client's response to the last challenge.
+    Response(SaslMessage),
+}
+
+/// What a client says in an authentication exchange, decoded.
+///
+/// It may be a password, so [`Debug`](fmt::Debug) doesn't show it.
+#[derive(PartialEq, Eq)]
+pub struct SaslMessage(pub Vec<u8>);
+
+impl fmt::Debug for SaslMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SaslMessage(..)")
+    }
 }
 
 /// One recipient of a run.

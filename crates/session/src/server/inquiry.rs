@@ -106,9 +106,12 @@ impl Commands {
         if desk.is_too_much_junk(Row::Help) {
             return State::Commands(self);
         }
-        let known = HELP
-            .iter()
-            .filter(|(verb, _)| *verb != Row::Bdat.verb() || desk.settings.offered.chunking);
+        let known = HELP.iter().filter(|(verb, _)| match *verb {
+            "BDAT" => desk.settings.offered.chunking,
+            "STARTTLS" => desk.extensions().starttls,
+            "AUTH" => desk.extensions().auth.is_some(),
+            _ => true,
+        });
         let reply = match topic {
             None => {
                 let verbs = known.map(|(verb, _)| *verb).collect::<Vec<_>>().join(" ");
@@ -127,7 +130,7 @@ impl Commands {
 }
 
 /// The commands that hold here, and how they are written.
-const HELP: [(&str, &str); 12] = [
+const HELP: [(&str, &str); 14] = [
     ("HELO", "HELO <domain>"),
     ("EHLO", "EHLO <domain or address literal>"),
     ("MAIL", "MAIL FROM:<reverse-path> [parameters]"),
@@ -139,6 +142,8 @@ const HELP: [(&str, &str); 12] = [
     ("VRFY", "VRFY <user or mailbox>"),
     ("EXPN", "EXPN <list>"),
     ("HELP", "HELP [command]"),
+    ("STARTTLS", "STARTTLS"),
+    ("AUTH", "AUTH <mechanism> [initial response]"),
     ("QUIT", "QUIT"),
 ];
 
@@ -153,7 +158,7 @@ impl AskedHello {
     pub(super) fn settle_ehlo(self, answer: Answer<EhloReply>, desk: &mut Desk) -> State {
         match answer.said() {
             EhloReply::Greeted => {
-                let keywords = desk.settings.extensions().keywords();
+                let keywords = desk.extensions().keywords();
                 let keywords = keywords.iter().map(|keyword| Text::new(keyword));
                 let greeting = Text::new(answer.said().situation().text);
                 self.open(answer.lines(Lines::new(greeting, keywords)), desk)

@@ -6,7 +6,7 @@
 //! 1. take and act on [`poll_event`](ServerSession::poll_event) until there is none;
 //! 2. send what [`poll_transmit`](ServerSession::poll_transmit) gives;
 //! 3. do what [`want`](ServerSession::want) says: read more, wait for an answer, hand in what
-//!    was not consumed, or close;
+//!    was not consumed, do the TLS handshake, or close;
 //! 4. at [`poll_timeout`](ServerSession::poll_timeout), call
 //!    [`handle_timeout`](ServerSession::handle_timeout).
 //!
@@ -15,8 +15,8 @@
 //! a message but in events.
 //!
 //! Each command is judged in this order: unreadable 500, closed listener (521, 503), unknown
-//! verb 500, switched off 502, out of sequence 503 or 554, malformed 501 or 555, then the
-//! handler. The legal phases stand in the reply table.
+//! verb 500, switched off 502, TLS needed 530, out of sequence 503 or 554, malformed 501 or 555,
+//! authentication needed 530, then the handler. The legal phases stand in the reply table.
 
 mod answer;
 mod chunk;
@@ -29,6 +29,7 @@ mod line_ends;
 mod output;
 mod question;
 mod recipients;
+mod security;
 mod settings;
 mod state;
 mod syntax;
@@ -43,9 +44,12 @@ use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
 use postroad_reply::{Answer, Closing, Command, ConnectLife};
 
-pub use event::{Closed, Event, Fault, Recipient};
+pub use event::{AuthStep, Closed, Event, Fault, Recipient, SaslMessage};
 pub use question::{Given, Question};
-pub use settings::{BareLineEndRule, Limits, LookupRule, Offered, Settings, Timeouts};
+pub use security::challenge;
+pub use settings::{
+    AuthRule, BareLineEndRule, Limits, LookupRule, Offered, Settings, Timeouts, TlsRule,
+};
 pub use ticket::Ticket;
 
 use desk::Desk;
@@ -102,6 +106,10 @@ pub enum Want {
     /// Room: take the events and send what there is to send, then hand in the input that was not
     /// consumed, even if there is none.
     Room,
+    /// A TLS handshake: send what there is to send, throw away what was read and not yet handed in, do
+    /// the handshake, and say so with [`ServerSession::tls_established`]. If it fails, the connection can
+    /// only be closed: call [`ServerSession::handle_eof`].
+    TlsHandshake,
     /// The end: send what there is to send, then close the connection.
     Close,
 }
@@ -152,6 +160,7 @@ impl ServerSession {
         match self.state {
             State::Ended => Want::Close,
             State::Asking(_) => Want::Answer,
+            State::Handshake => Want::TlsHandshake,
             _ if self.cut_short => Want::Room,
             _ => Want::More,
         }
@@ -189,6 +198,10 @@ impl ServerSession {
         match &mut self.state {
             State::Ended => {}
             State::Asking(Asking::EndOfData(asked)) => asked.then = Some(why),
+            State::Handshake => {
+                self.give_up_handshake(why);
+                self.run(&mut Bytes::new(), now);
+            }
             _ => {
                 self.desk.end(self.state.command(), why);
                 self.run(&mut Bytes::new(), now);
@@ -278,6 +291,15 @@ impl ServerSession {
             State::Skipping(skipping) => {
                 self.state = skipping.read(input, now, desk);
                 return before != (input.len(), desk.events.len());
+            }
+            State::Exchange(mut exchange) => match exchange.next_line(input, now, desk) {
+                Some(line) => self.state = exchange.take_line(line, desk),
+                None => return self.stay(State::Exchange(exchange)),
+            },
+            // Nothing that came before the handshake is ever looked at (RFC 3207 4.2).
+            State::Handshake => {
+                input.clear();
+                return self.stay(State::Handshake);
             }
             state @ (State::Asking(_) | State::Ended) => return self.stay(state),
         }

@@ -1,9 +1,9 @@
 //! The rows a driver is asked about.
 
 use postroad_reply::{
-    Answer, Bdat, BdatReply, Connect, ConnectReply, Data, DataReply, Ehlo, EhloReply, EndOfData,
-    EndOfDataReply, Expn, ExpnReply, Helo, HeloReply, Mail, MailReply, Rcpt, RcptReply, Row, Vrfy,
-    VrfyReply,
+    Answer, Auth, AuthReply, Bdat, BdatReply, Connect, ConnectReply, Data, DataReply, Ehlo,
+    EhloReply, EndOfData, EndOfDataReply, Expn, ExpnReply, Helo, HeloReply, Mail, MailReply, Rcpt,
+    RcptReply, Row, Starttls, StarttlsReply, Vrfy, VrfyReply,
 };
 
 /// A row a driver is asked about: those of the [`Ticket`](super::Ticket)s that
@@ -54,4 +54,6 @@ questions! {
     EndOfData: EndOfDataReply,
     Vrfy: VrfyReply,
     Expn: ExpnReply,
+    Starttls: StarttlsReply,
+    Auth: AuthReply,
 }

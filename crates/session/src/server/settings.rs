@@ -6,6 +6,7 @@ use postroad_wire::address::{self, Domain};
 use postroad_wire::command::Grammar;
 use postroad_wire::extension::{Extensions, Size, TransactionLimits};
 use postroad_wire::line::LineLimits;
+use postroad_wire::sasl::Mechanisms;
 
 /// The settings of a session: those of its listener when it was opened.
 ///
@@ -17,6 +18,12 @@ pub struct Settings {
     pub host_name: Domain,
     /// Whether mail is taken at all; if not, the greeting is 521 (RFC 7504 3).
     pub accepts_mail: bool,
+    /// What TLS is for.
+    pub tls: TlsRule,
+    /// What AUTH is for.
+    pub auth: AuthRule,
+    /// Whether mechanisms that show the password may be used without TLS (RFC 4954 4 wants them off).
+    pub clear_passwords: bool,
     /// Which extensions are offered.
     pub offered: Offered,
     /// How much one client may ask for.
@@ -70,6 +77,8 @@ pub struct Limits {
     /// Commands that get no mail on its way (RSET, NOOP, VRFY, EXPN, HELP, repeated greetings, chunks
     /// that are refused or empty) since the last accepted message: 421 beyond.
     pub junk_commands: u32,
+    /// Logins that failed for what the client sent: 421 beyond.
+    pub failed_logins: u32,
     /// Recipients refused for good in one session: 421 beyond.
     pub refused_recipients: u32,
     /// From the connection to its end.
@@ -94,6 +103,31 @@ pub enum BareLineEndRule {
     Normalise,
 }
 
+/// What TLS is for on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsRule {
+    /// There is none.
+    Off,
+    /// STARTTLS is offered (RFC 3207).
+    Offered,
+    /// STARTTLS is offered, and has to come first: 530 to what needs it. Not for a server that MX records
+    /// name (RFC 3207 4).
+    Required,
+    /// The connection begins with it (RFC 8314 3.3): the session begins after the handshake.
+    Implicit,
+}
+
+/// What AUTH is for on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthRule {
+    /// There is none.
+    Off,
+    /// It is offered (RFC 4954).
+    Offered,
+    /// It is offered, and no mail is taken before: 530 at MAIL (RFC 6409 4.3).
+    Required,
+}
+
 /// What VRFY or EXPN does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LookupRule {
@@ -109,6 +143,9 @@ impl Settings {
         Settings {
             host_name,
             accepts_mail: true,
+            tls: TlsRule::Off,
+            auth: AuthRule::Off,
+            clear_passwords: false,
             offered: Offered::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -119,7 +156,7 @@ impl Settings {
         }
     }
 
-    /// What EHLO lists.
+    /// What EHLO may list. What it does list also depends on how the connection is secured.
     pub fn extensions(&self) -> Extensions {
         Extensions {
             pipelining: self.offered.pipelining,
@@ -129,6 +166,8 @@ impl Settings {
             smtputf8: self.offered.smtputf8,
             enhanced_status_codes: true,
             dsn: self.offered.dsn,
+            starttls: matches!(self.tls, TlsRule::Offered | TlsRule::Required),
+            auth: (self.auth != AuthRule::Off).then_some(Mechanisms::ALL),
             help: self.help,
             // RFC 5321 3.5.2: EXPN must be listed where it is supported, VRFY may be.
             vrfy: self.vrfy == LookupRule::Asked,
@@ -187,6 +226,7 @@ impl Default for Limits {
             transactions: 1000,
             errors: 20,
             junk_commands: 100,
+            failed_logins: 5,
             refused_recipients: 100,
             lifetime: Duration::from_secs(12 * 60 * 60),
         }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use postroad_reply::{Answer, Closing, Command, Phase, RcptReply, Reply, TransactionId};
 use postroad_wire::bdat::ChunkReader;
 use postroad_wire::data::DataReader;
+use postroad_wire::line::LineReader;
 
 use super::event::Recipient;
 use super::line_ends::LineEnds;
@@ -18,6 +19,10 @@ pub(super) enum State {
     Commands(Commands),
     /// RCPTs that come together are being collected.
     Collecting(Run),
+    /// The response to a challenge of AUTH is awaited.
+    Exchange(Exchange),
+    /// The TLS handshake is awaited.
+    Handshake,
     /// The driver has been asked.
     Asking(Asking),
     /// Message data is being read, after 354.
@@ -145,6 +150,10 @@ pub(super) enum Asking {
     Hello(AskedHello),
     /// VRFY or EXPN.
     Lookup(AskedLookup),
+    /// STARTTLS.
+    StartTls(Commands),
+    /// AUTH, or a response of its exchange.
+    Auth(AskedAuth),
     /// MAIL.
     Mail(AskedMail),
     /// A run of RCPTs.
@@ -174,6 +183,20 @@ pub(super) struct AskedLookup {
     pub(super) command: Command,
     /// The reply may have UTF-8 in it (RFC 6531 3.7.4.2).
     pub(super) smtputf8: bool,
+}
+
+/// AUTH, asked about.
+#[derive(Debug)]
+pub(super) struct AskedAuth {
+    pub(super) commands: Commands,
+}
+
+/// Between a challenge of AUTH and the response to it.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) commands: Commands,
+    /// Its lines are longer than those of commands.
+    pub(super) lines: LineReader,
 }
 
 /// MAIL, asked about.
@@ -312,8 +335,9 @@ impl State {
     /// The transaction that has to be abandoned if the session ends here.
     pub(super) fn transaction(&self) -> Option<TransactionId> {
         match self {
-            State::Turned(_) | State::Ended => None,
+            State::Turned(_) | State::Handshake | State::Ended => None,
             State::Commands(commands) => commands.transaction(),
+            State::Exchange(exchange) => exchange.commands.transaction(),
             State::Collecting(run) => Some(run.open.id),
             State::Asking(asking) => asking.transaction(),
             State::Data(receiving) => receiving.message.wanted(),
@@ -326,6 +350,8 @@ impl State {
     pub(super) fn command(&self) -> Command {
         match self {
             State::Turned(_) | State::Commands(_) | State::Ended => Command::Any,
+            State::Exchange(_) => Command::Auth,
+            State::Handshake => Command::Starttls,
             State::Collecting(_) => Command::Rcpt,
             State::Asking(asking) => asking.command(),
             State::Data(_) => Command::EndOfData,
@@ -341,6 +367,8 @@ impl Asking {
             Asking::Connect | Asking::Mail(_) | Asking::EndOfData(_) => None,
             Asking::Hello(asked) => asked.commands.transaction(),
             Asking::Lookup(asked) => asked.commands.transaction(),
+            Asking::StartTls(commands) => commands.transaction(),
+            Asking::Auth(asked) => asked.commands.transaction(),
             Asking::Recipients(run) => Some(run.open.id),
             Asking::Data(asked) => Some(asked.id),
             Asking::ChunkBegin(asked) => Some(asked.id),
@@ -354,6 +382,8 @@ impl Asking {
             Asking::Hello(asked) if asked.to == Hello::Helo => Command::Helo,
             Asking::Hello(_) => Command::Ehlo,
             Asking::Lookup(asked) => asked.command,
+            Asking::StartTls(_) => Command::Starttls,
+            Asking::Auth(_) => Command::Auth,
             Asking::Mail(_) => Command::Mail,
             Asking::Recipients(_) => Command::Rcpt,
             Asking::Data(_) => Command::Data,

@@ -3,9 +3,9 @@
 use alloc::format;
 
 use postroad_reply::{
-    Answer, AnySyntax, BdatSyntax, DataSyntax, EhloGate, EhloSyntax, ExpnGate, ExpnSyntax,
-    HeloGate, HeloSyntax, HelpSyntax, MailSyntax, QuitSyntax, RcptReply, RcptSyntax, Reply,
-    RsetSyntax, Situated, Text, VrfyGate, VrfySyntax,
+    Answer, AnySyntax, AuthSyntax, BdatSyntax, DataSyntax, EhloGate, EhloSyntax, ExpnGate,
+    ExpnSyntax, HeloGate, HeloSyntax, HelpSyntax, MailSyntax, QuitSyntax, RcptReply, RcptSyntax,
+    Reply, RsetSyntax, Situated, StarttlsSyntax, Text, VrfyGate, VrfySyntax,
 };
 use postroad_wire::address::AddressError;
 use postroad_wire::command::{SyntaxError, Verb};
@@ -28,6 +28,8 @@ pub(super) fn reply(verb: Verb, error: &SyntaxError) -> Reply {
         Verb::Expn => told(ExpnSyntax::BadArgument, error),
         Verb::Help => told(HelpSyntax::BadArgument, error),
         Verb::Quit => told(QuitSyntax::HasArgument, error),
+        Verb::StartTls => told(StarttlsSyntax::HasArgument, error),
+        Verb::Auth => told(AuthSyntax::NotBase64, error),
         // NOOP has no arguments to be wrong, and the others are refused before they are read.
         Verb::Noop
         | Verb::Lhlo
@@ -35,8 +37,6 @@ pub(super) fn reply(verb: Verb, error: &SyntaxError) -> Reply {
         | Verb::Soml
         | Verb::Saml
         | Verb::Turn
-        | Verb::StartTls
-        | Verb::Auth
         | Verb::Etrn
         | Verb::Atrn => told(AnySyntax::Unreadable, error),
     }

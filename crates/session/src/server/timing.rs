@@ -48,7 +48,11 @@ impl ServerSession {
         let timeouts = &self.desk.settings.timeouts;
         let patience = match self.state {
             State::Asking(_) | State::Ended => return None,
-            State::Turned(_) | State::Commands(_) | State::Collecting(_) => timeouts.command,
+            State::Turned(_)
+            | State::Commands(_)
+            | State::Collecting(_)
+            | State::Exchange(_)
+            | State::Handshake => timeouts.command,
             State::Data(_) | State::Chunk(_) | State::Skipping(_) => timeouts.data,
         };
         Some(self.desk.since + patience)

@@ -15,6 +15,9 @@ impl Commands {
         parameters: MailParameters,
         desk: &mut Desk,
     ) -> State {
+        if Commands::must_authenticate(desk) {
+            return self.refuse(Row::Mail, MailGate::AuthenticationNeeded, desk);
+        }
         let Some(transaction) = desk.next_transaction() else {
             desk.end(Row::Mail, Closing::LimitPassed);
             return State::Commands(self);

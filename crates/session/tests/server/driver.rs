@@ -6,10 +6,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
 use postroad_reply::{
-    BdatReply, ConnectReply, DataReply, EhloReply, EndOfDataReply, ExpnReply, HeloReply, MailReply,
-    QueueId, RcptReply, Receipt, TransactionId, VrfyReply,
+    AuthReply, BdatReply, ConnectReply, DataReply, EhloReply, EndOfDataReply, ExpnReply, HeloReply,
+    MailReply, QueueId, RcptReply, Receipt, StarttlsReply, TransactionId, VrfyReply,
 };
-use postroad_session::server::{Closed, Event, Fault, ServerSession, SessionId, Settings, Want};
+use postroad_session::server::{
+    AuthStep, Closed, Event, Fault, SaslMessage, ServerSession, SessionId, Settings, Want,
+    challenge,
+};
 use postroad_wire::address::{Domain, ForwardPath, Limits};
 
 /// The settings as shipped, of `mx.example`.
@@ -50,6 +53,8 @@ pub(crate) struct Driver {
     pub(crate) chunk: fn() -> BdatReply,
     pub(crate) end: fn(TransactionId) -> EndOfDataReply,
     pub(crate) connect: fn() -> ConnectReply,
+    pub(crate) tls: fn() -> StarttlsReply,
+    pub(crate) auth: fn(AuthStep) -> AuthReply,
     /// The greatest number of octets of replies and events seen waiting at once.
     pub(crate) most_waiting: usize,
     octets: Vec<u8>,
@@ -98,6 +103,8 @@ impl Driver {
             chunk: || BdatReply::ChunkTaken,
             end: |transaction| EndOfDataReply::Accepted(receipt(transaction)),
             connect: || ConnectReply::Ready,
+            tls: || StarttlsReply::Ready,
+            auth: authenticate,
             most_waiting: 0,
             octets: Vec::new(),
             out: BytesMut::new(),
@@ -120,6 +127,17 @@ impl Driver {
         String::from_utf8(self.out.split().to_vec()).expect("replies are UTF-8")
     }
 
+    /// Starts TLS, with a client that sends nothing between.
+    pub(crate) fn start_tls(&mut self) {
+        assert_eq!(self.say("STARTTLS\r\n"), "220 2.0.0 Ready to start TLS\r\n");
+        self.session.tls_established(self.now);
+    }
+
+    /// As the real driver does before a handshake.
+    pub(crate) fn forget_leftover(&mut self) {
+        self.leftover = Bytes::new();
+    }
+
     /// Lets time go by.
     pub(crate) fn wait(&mut self, by: Duration) -> String {
         self.now = self.now + by;
@@ -139,7 +157,7 @@ impl Driver {
             self.out.extend_from_slice(&out);
             let stuck = match self.session.want() {
                 Want::Answer => self.open.is_some(),
-                Want::Close => true,
+                Want::Close | Want::TlsHandshake => true,
                 // As a real driver does: it waits for the client once all was consumed.
                 Want::More => self.leftover.is_empty(),
                 _ => false,
@@ -208,10 +226,28 @@ impl Driver {
             }
             Event::Vrfy { ticket, .. } => session.answer(ticket, VrfyReply::MailboxUnknown, now),
             Event::Expn { ticket, .. } => session.answer(ticket, ExpnReply::ListUnknown, now),
+            Event::StartTls { ticket } => session.answer(ticket, (self.tls)(), now),
+            Event::Auth { ticket, step } => session.answer(ticket, (self.auth)(step), now),
             Event::Replied { .. } => {}
             Event::Fault(fault) => self.log.faults.push(fault),
             Event::Closed(why) => self.log.closed = Some(why),
         }
+    }
+}
+
+/// An authenticator that knows one password and a word for each way to fail.
+fn authenticate(step: AuthStep) -> AuthReply {
+    let said = match step {
+        AuthStep::Begin(_, None) => return challenge(b""),
+        AuthStep::Begin(_, Some(SaslMessage(said))) | AuthStep::Response(SaslMessage(said)) => said,
+    };
+    match said.as_slice() {
+        b"\0anna\0secret" => AuthReply::Authenticated,
+        b"more" => challenge(b"what more?"),
+        b"later" => AuthReply::Unavailable,
+        b"weak" => AuthReply::TooWeak,
+        b"old" => AuthReply::TransitionNeeded,
+        _ => AuthReply::Invalid,
     }
 }
 

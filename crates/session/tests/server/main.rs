@@ -13,5 +13,6 @@ mod flow;
 mod matrix;
 mod message;
 mod recipients;
+mod security;
 mod tickets;
 mod time;

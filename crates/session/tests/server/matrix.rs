@@ -1,10 +1,13 @@
 //! What each form of command is answered with in each phase, as a file to be read:
 //! `tests/golden/states.txt`. After a wanted change, write it anew with
 //! `UPDATE_GOLDEN=1 cargo test -p postroad-session` and read the difference.
+//! `tests/golden/security.txt` is the same for listeners with TLS and AUTH, as the connection is
+//! secured.
 
 use std::fmt::Write;
 
 use postroad_reply::{ConnectReply, Phase};
+use postroad_session::server::{AuthRule, TlsRule};
 
 use crate::driver::{Driver, settings};
 
@@ -170,7 +173,120 @@ fn reply_in(mut driver: Driver, sent: &str) -> String {
     reply
 }
 
-fn matrix() -> String {
+/// The commands that security changes, and some that it doesn't.
+fn forms_of_security() -> Vec<(String, String)> {
+    let lines = [
+        "EHLO client.example",
+        "HELO client.example",
+        "STARTTLS",
+        "STARTTLS now",
+        "AUTH PLAIN",
+        "AUTH PLAIN AGFubmEAc2VjcmV0",
+        "AUTH plain AGFubmEAd3Jvbmc=",
+        "AUTH LOGIN",
+        "AUTH SCRAM-SHA-256 bW9yZQ==",
+        "AUTH PLAIN =",
+        "AUTH PLAIN AGFubmEAc2VjcmV",
+        "AUTH PLAIN *",
+        "AUTH CRAM-MD5",
+        "AUTH",
+        "AUTH PLAIN a b",
+        "MAIL FROM:<a@client.example>",
+        "MAIL FROM:<a@client.example> AUTH=<>",
+        "MAIL FROM:<a@client.example> AUTH=a",
+        "MAIL",
+        "RCPT TO:<b@mx.example>",
+        "DATA",
+        "RSET",
+        "NOOP",
+        "VRFY b",
+        "HELP",
+        "QUIT",
+        "FOO",
+    ];
+    let mut forms = lines
+        .iter()
+        .map(|line| (format!("{line}\r\n"), (*line).to_owned()))
+        .collect::<Vec<_>>();
+    forms.push((
+        "BDAT 3 LAST\r\na\r\n".into(),
+        "BDAT 3 LAST, its octets".into(),
+    ));
+    forms
+}
+
+/// How a connection can be secured, as far as it makes a difference.
+fn places_of_security() -> Vec<(String, Driver)> {
+    let listener = |tls, auth| {
+        let mut listener = settings();
+        listener.tls = tls;
+        listener.auth = auth;
+        listener
+    };
+    let greeted = |tls, auth| Driver::greeted(listener(tls, auth));
+    let encrypted = |tls, auth| {
+        let mut driver = greeted(tls, auth);
+        driver.start_tls();
+        driver.say("EHLO client.example\r\n");
+        driver
+    };
+    let after = |mut driver: Driver, command: &str| {
+        driver.say(command);
+        driver
+    };
+    let both = || encrypted(TlsRule::Required, AuthRule::Required);
+    let mut clear_passwords = listener(TlsRule::Off, AuthRule::Offered);
+    clear_passwords.clear_passwords = true;
+    let mut places = vec![
+        ("Tls", greeted(TlsRule::Offered, AuthRule::Off)),
+        (
+            "TlsBeforeEhlo",
+            Driver::connected(listener(TlsRule::Offered, AuthRule::Off)),
+        ),
+        (
+            "TlsInTransaction",
+            after(greeted(TlsRule::Offered, AuthRule::Off), "MAIL FROM:<>\r\n"),
+        ),
+        ("TlsOn", encrypted(TlsRule::Offered, AuthRule::Off)),
+        ("TlsImplicit", greeted(TlsRule::Implicit, AuthRule::Off)),
+        ("TlsRequired", greeted(TlsRule::Required, AuthRule::Off)),
+        (
+            "TlsRequiredBeforeEhlo",
+            Driver::connected(listener(TlsRule::Required, AuthRule::Off)),
+        ),
+        ("Auth", greeted(TlsRule::Off, AuthRule::Offered)),
+        ("AuthByClearPassword", Driver::greeted(clear_passwords)),
+        (
+            "AuthBeforeEhlo",
+            Driver::connected(listener(TlsRule::Off, AuthRule::Offered)),
+        ),
+        ("AuthRequired", greeted(TlsRule::Off, AuthRule::Required)),
+        (
+            "BothRequired",
+            greeted(TlsRule::Required, AuthRule::Required),
+        ),
+        ("BothRequiredTlsOn", both()),
+        (
+            "BothRequiredTlsOnAuthenticated",
+            after(both(), "AUTH PLAIN AGFubmEAc2VjcmV0\r\n"),
+        ),
+    ];
+    let mut in_transaction = after(both(), "AUTH PLAIN AGFubmEAc2VjcmV0\r\n");
+    in_transaction.say("MAIL FROM:<a@client.example>\r\n");
+    places.push((
+        "BothRequiredTlsOnAuthenticatedInTransaction",
+        in_transaction,
+    ));
+    places
+        .into_iter()
+        .map(|(name, driver)| (name.to_owned(), driver))
+        .collect()
+}
+
+type Forms = fn() -> Vec<(String, String)>;
+type Places = fn() -> Vec<(String, Driver)>;
+
+fn matrix(forms: Forms, places: Places) -> String {
     let mut text = String::from(
         "# What each form of command is answered with in each phase.\n\
          # Written by the test `matrix`; see there how to write it anew.\n",
@@ -204,9 +320,18 @@ fn matrix() -> String {
 #[test]
 fn every_command_in_every_phase_is_answered_as_the_golden_file_says() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/states.txt");
-    let now = matrix();
+    compare(path, &matrix(forms, places));
+}
+
+#[test]
+fn every_command_on_every_secured_connection_is_answered_as_the_golden_file_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/security.txt");
+    compare(path, &matrix(forms_of_security, places_of_security));
+}
+
+fn compare(path: &str, now: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(path, &now).unwrap();
+        std::fs::write(path, now).unwrap();
     }
     let golden = std::fs::read_to_string(path).unwrap_or_default();
     for (line, (was, is)) in golden.lines().zip(now.lines()).enumerate() {
