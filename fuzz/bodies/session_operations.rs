@@ -8,11 +8,12 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
 use postroad_reply::{
-    BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfDataReply, ExpnReply, HeloReply,
-    MailReply, QueueId, RcptReply, Receipt, Rule, Situation, Text, TransactionId, VrfyReply,
+    AtrnReply, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfDataReply, EtrnReply,
+    ExpnReply, HeloReply, MailReply, QueueId, RcptReply, Receipt, Rule, Situation, Text,
+    TransactionId, VrfyReply,
 };
 use postroad_session::server::{
-    BareLineEndRule, Event, LookupRule, ServerSession, SessionId, Settings, Want,
+    BareLineEndRule, Event, LookupRule, Roles, ServerSession, SessionId, Settings, Want,
 };
 use postroad_wire::address::{Domain, Limits};
 
@@ -35,7 +36,7 @@ const LINES: [&[u8]; 20] = [
     b".\r\n",
     b"\r\n.\r\n",
     b"RSET\r\n",
-    b"VRFY b\r\nEXPN b\r\nNOOP\r\nHELP\r\n",
+    b"VRFY b\r\nETRN b.example\r\nEXPN b\r\nNOOP\r\nHELP\r\nATRN\r\n",
     b"QUIT\r\n",
     b"FOO\0\r\n",
 ];
@@ -88,12 +89,20 @@ impl World {
         settings.limits.junk_commands = 10;
         settings.vrfy = LookupRule::Asked;
         settings.expn = LookupRule::Asked;
+        settings.roles = Roles {
+            etrn: true,
+            atrn: true,
+        };
         settings.offered.chunking = mode & 8 == 0;
         if mode & 16 != 0 {
             settings.bare_line_ends = BareLineEndRule::Normalise;
         }
+        let mut session = ServerSession::new(Arc::new(settings), SessionId(3), Mono::ZERO);
+        if mode & 64 != 0 {
+            session.identified();
+        }
         World {
-            session: ServerSession::new(Arc::new(settings), SessionId(3), Mono::ZERO),
+            session,
             now: Mono::ZERO,
             input: BytesMut::new(),
             open: None,
@@ -165,7 +174,7 @@ impl World {
             let event = self.session.poll_event();
             assert!(event.is_none(), "nothing was left to do, but {event:?}");
         }
-        let is_over = self.session.want() == Want::Close;
+        let is_over = matches!(self.session.want(), Want::Close | Want::Reverse);
         assert_eq!(
             is_over, self.is_closed,
             "Closed is told once the session is over"
@@ -295,6 +304,11 @@ impl World {
             },
             Event::Vrfy { ticket, .. } => session.answer(ticket, VrfyReply::MailboxUnknown, now),
             Event::Expn { ticket, .. } => session.answer(ticket, ExpnReply::ListUnknown, now),
+            Event::Etrn { ticket, .. } => session.answer(ticket, EtrnReply::Started, now),
+            Event::Atrn { ticket, .. } if accepts => {
+                session.answer(ticket, AtrnReply::RolesChanged, now)
+            }
+            Event::Atrn { ticket, .. } => session.answer(ticket, AtrnReply::NoMail, now),
             told => panic!("not a question: {told:?}"),
         }
     }

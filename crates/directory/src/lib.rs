@@ -2,13 +2,14 @@
 //!
 //! A [`Directory`] is a snapshot that never changes: a transaction keeps the one it began with.
 //! What does change, which mailboxes there are and which of them take no mail at the moment, is in
-//! [`Mailboxes`], shared by all snapshots.
+//! [`Mailboxes`], shared by all snapshots. [`Customers`] says who may call for mail.
 //!
 //! Domains are compared without regard to case, U-labels and A-labels being the same (RFC 5321
 //! 2.4, RFC 6531 3.2). Local-parts of local domains are compared in lower case, which RFC 5321
 //! 2.4 leaves to the host that owns them. The lower case is Unicode's own, without regard to
 //! language; nothing else is folded, so names that look alike but differ in composition differ.
 
+mod customers;
 mod directory;
 mod failing;
 mod identity;
@@ -18,6 +19,7 @@ mod problem;
 mod routes;
 mod walk;
 
+pub use customers::{Called, Customer, Customers};
 pub use directory::{Directory, LocalDomain, NextHop, Resolution};
 pub use identity::Identity;
 pub use mailboxes::{Mailboxes, Reservation};

@@ -30,6 +30,10 @@ pub struct Extensions {
     pub starttls: bool,
     /// AUTH (RFC 4954), with the mechanisms it lists: those of them that we know.
     pub auth: Option<Mechanisms>,
+    /// ETRN (RFC 1985).
+    pub etrn: bool,
+    /// ATRN (RFC 2645).
+    pub atrn: bool,
     /// HELP (RFC 5321 4.1.1.8).
     pub help: bool,
     /// VRFY, where it tells something (RFC 5321 3.5.2).
@@ -78,6 +82,8 @@ impl Extensions {
             (self.enhanced_status_codes, "ENHANCEDSTATUSCODES"),
             (self.dsn, "DSN"),
             (self.starttls, "STARTTLS"),
+            (self.etrn, "ETRN"),
+            (self.atrn, "ATRN"),
             (self.help, "HELP"),
             (self.vrfy, "VRFY"),
             (self.expn, "EXPN"),
@@ -118,6 +124,8 @@ impl Extensions {
                 "DSN" => read.dsn = true,
                 "STARTTLS" => read.starttls = true,
                 "AUTH" => read.auth = Some(Mechanisms::read(words)),
+                "ETRN" => read.etrn = true,
+                "ATRN" => read.atrn = true,
                 "HELP" => read.help = true,
                 "VRFY" => read.vrfy = true,
                 "EXPN" => read.expn = true,

@@ -1,8 +1,8 @@
 //! Answers, taken to the state that asked.
 
 use postroad_reply::{
-    Answer, AuthReply, BdatReply, Closing, Command as Row, ConnectReply, DataReply, EndOfDataReply,
-    ExpnReply, MailReply, RcptReply, StarttlsReply, VrfyReply,
+    Answer, AtrnReply, AuthReply, BdatReply, Closing, Command as Row, ConnectReply, DataReply,
+    EndOfDataReply, EtrnReply, ExpnReply, MailReply, RcptReply, StarttlsReply, VrfyReply,
 };
 
 use super::ServerSession;
@@ -54,6 +54,8 @@ impl State {
             Asking::Lookup(_) => Some(ExpnReply::NotExpanded.into()),
             Asking::StartTls(_) => Some(StarttlsReply::Unavailable.into()),
             Asking::Auth(_) => Some(AuthReply::Unavailable.into()),
+            Asking::Role(asked) if asked.command == Row::Etrn => Some(EtrnReply::Unable.into()),
+            Asking::Role(_) => Some(AtrnReply::Unable.into()),
             Asking::Mail(_) => Some(MailReply::LocalError.into()),
             Asking::Recipients(_) => Some(RcptReply::LocalError.into()),
             Asking::Data(_) | Asking::ChunkBegin(_) => Some(DataReply::LocalError.into()),
@@ -75,6 +77,8 @@ impl Asking {
                 commands.settle_starttls(answer, desk)
             }
             (Asking::Auth(asked), Answered::Auth(answer)) => asked.settle(answer, desk),
+            (Asking::Role(asked), Answered::Etrn(answer)) => asked.settle_etrn(answer, desk),
+            (Asking::Role(asked), Answered::Atrn(answer)) => asked.settle_atrn(answer, desk),
             (Asking::Mail(asked), Answered::Mail(answer)) => asked.settle(answer, desk),
             (Asking::Recipients(run), Answered::Rcpt(answer)) => run.settle(place, answer, desk),
             (Asking::Data(asked), Answered::Data(answer)) => asked.settle(answer, desk),

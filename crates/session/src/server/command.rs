@@ -151,15 +151,15 @@ impl Commands {
                 quit(desk);
                 State::Commands(self)
             }
+            Command::Etrn(node) => self.etrn(node, desk),
+            Command::Atrn(domains) => self.atrn(domains, desk),
             // `switched_off` keeps these out, and BDAT has its own way.
             Command::Lhlo(_)
             | Command::Bdat { .. }
             | Command::Send(_)
             | Command::Soml(_)
             | Command::Saml(_)
-            | Command::Turn
-            | Command::Etrn(_)
-            | Command::Atrn(_) => self.refuse(Row::Any, AnySyntax::UnknownVerb, desk),
+            | Command::Turn => self.refuse(Row::Any, AnySyntax::UnknownVerb, desk),
         }
     }
 }
@@ -183,8 +183,8 @@ pub(super) fn switched_off(verb: Verb, settings: &Settings) -> Option<Reply> {
         // Their rows have no reply for a server that doesn't offer them, so that they are unknown.
         Verb::StartTls if settings.tls == TlsRule::Off => AnySyntax::UnknownVerb.into(),
         Verb::Auth if settings.auth == AuthRule::Off => AnySyntax::UnknownVerb.into(),
-        Verb::Etrn => EtrnGate::SwitchedOff.into(),
-        Verb::Atrn => AtrnGate::SwitchedOff.into(),
+        Verb::Etrn if !settings.roles.etrn => EtrnGate::SwitchedOff.into(),
+        Verb::Atrn if !settings.roles.atrn => AtrnGate::SwitchedOff.into(),
         _ => return None,
     })
 }

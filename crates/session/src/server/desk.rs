@@ -38,6 +38,8 @@ pub(super) struct Desk {
     pub(super) security: Security,
     /// Set when the session is to end; the state is left at once.
     pub(super) ending: Option<Closed>,
+    /// The client has proved who it is by other means than AUTH.
+    pub(super) is_identified: bool,
     /// Since when the client has been waited for.
     pub(super) since: Mono,
     session: SessionId,
@@ -74,6 +76,7 @@ impl Desk {
             tally: Tally::default(),
             ending: None,
             security,
+            is_identified: false,
             since: now,
             session,
         }

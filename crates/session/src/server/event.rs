@@ -5,11 +5,11 @@ use core::fmt;
 
 use bytes::Bytes;
 use postroad_reply::{
-    Auth, Bdat, Closing, Connect, Data, Ehlo, EndOfData, Enhanced, Expn, Helo, Mail, Rcpt,
-    Situation, Starttls, TransactionId, Vrfy,
+    Atrn, Auth, Bdat, Closing, Connect, Data, Ehlo, EndOfData, Enhanced, Etrn, Expn, Helo, Mail,
+    Rcpt, Situation, Starttls, TransactionId, Vrfy,
 };
-use postroad_wire::address::{ForwardPath, HeloName, ReversePath};
-use postroad_wire::command::Lookup;
+use postroad_wire::address::{Domain, ForwardPath, HeloName, ReversePath};
+use postroad_wire::command::{Lookup, Node};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
 use postroad_wire::sasl::Mechanism;
 
@@ -106,6 +106,20 @@ pub enum Event {
         /// [`Want::TlsHandshake`](super::Want::TlsHandshake).
         ticket: Ticket<Starttls>,
     },
+    /// ETRN, where it is switched on: start the queue for a node (RFC 1985).
+    Etrn {
+        /// Answers it.
+        ticket: Ticket<Etrn>,
+        /// Whose mail is asked for.
+        node: Node,
+    },
+    /// ATRN of a client that proved who it is: an accepting answer changes the roles (RFC 2645).
+    Atrn {
+        /// Answers it.
+        ticket: Ticket<Atrn>,
+        /// Whose mail is asked for; none means all that the client may have.
+        domains: Vec<Domain>,
+    },
     /// AUTH: a step of the exchange. A [`challenge`](super::challenge) goes on with it; any other answer
     /// ends it. The client may also end it by itself, which isn't told.
     Auth {
@@ -187,6 +201,8 @@ pub enum Closed {
     Lost,
     /// The server ended it with 421.
     Ended(Closing),
+    /// The roles have changed: the connection goes on with this side as the client.
+    Reversed,
     /// The server ended it with 421, because it could no longer tell commands from octets of a
     /// message (RFC 3030).
     OutOfStep,

@@ -29,6 +29,7 @@ mod line_ends;
 mod output;
 mod question;
 mod recipients;
+mod roles;
 mod security;
 mod settings;
 mod state;
@@ -48,7 +49,7 @@ pub use event::{AuthStep, Closed, Event, Fault, Recipient, SaslMessage};
 pub use question::{Given, Question};
 pub use security::challenge;
 pub use settings::{
-    AuthRule, BareLineEndRule, Limits, LookupRule, Offered, Settings, Timeouts, TlsRule,
+    AuthRule, BareLineEndRule, Limits, LookupRule, Offered, Roles, Settings, Timeouts, TlsRule,
 };
 pub use ticket::Ticket;
 
@@ -112,6 +113,10 @@ pub enum Want {
     TlsHandshake,
     /// The end: send what there is to send, then close the connection.
     Close,
+    /// The roles change: send what there is to send, then go on with
+    /// [`into_client`](ServerSession::into_client). What the client has sent meanwhile is thrown
+    /// away, for both sides begin anew.
+    Reverse,
 }
 
 impl ServerSession {
@@ -159,6 +164,7 @@ impl ServerSession {
     pub fn want(&self) -> Want {
         match self.state {
             State::Ended => Want::Close,
+            State::Reversed => Want::Reverse,
             State::Asking(_) => Want::Answer,
             State::Handshake => Want::TlsHandshake,
             _ if self.cut_short => Want::Room,
@@ -196,7 +202,7 @@ impl ServerSession {
     /// committed has to be answered for.
     pub fn disconnect(&mut self, why: Closing, now: Mono) {
         match &mut self.state {
-            State::Ended => {}
+            State::Ended | State::Reversed => {}
             State::Asking(Asking::EndOfData(asked)) => asked.then = Some(why),
             State::Handshake => {
                 self.give_up_handshake(why);
@@ -244,7 +250,8 @@ impl ServerSession {
         if mem::replace(&mut self.has_heard, true) || first != HANDSHAKE {
             return;
         }
-        let is_over = matches!(self.state, State::Ended) || self.desk.ending.is_some();
+        let is_over =
+            matches!(self.state, State::Ended | State::Reversed) || self.desk.ending.is_some();
         if !is_over {
             self.desk.end(Command::Any, Closing::LimitPassed);
         }
@@ -258,7 +265,10 @@ impl ServerSession {
             self.leave_if_ending();
         }
         self.cut_short = self.desk.is_full();
-        let waits_for_client = !matches!(self.state, State::Asking(_) | State::Ended);
+        let waits_for_client = !matches!(
+            self.state,
+            State::Asking(_) | State::Ended | State::Reversed
+        );
         if self.at_eof && waits_for_client && !self.desk.is_full() {
             self.desk.ending = Some(Closed::Lost);
             self.leave_if_ending();
@@ -301,7 +311,9 @@ impl ServerSession {
                 input.clear();
                 return self.stay(State::Handshake);
             }
-            state @ (State::Asking(_) | State::Ended) => return self.stay(state),
+            state @ (State::Asking(_) | State::Ended | State::Reversed) => {
+                return self.stay(state);
+            }
         }
         true
     }

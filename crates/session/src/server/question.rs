@@ -1,9 +1,9 @@
 //! The rows a driver is asked about.
 
 use postroad_reply::{
-    Answer, Auth, AuthReply, Bdat, BdatReply, Connect, ConnectReply, Data, DataReply, Ehlo,
-    EhloReply, EndOfData, EndOfDataReply, Expn, ExpnReply, Helo, HeloReply, Mail, MailReply, Rcpt,
-    RcptReply, Row, Starttls, StarttlsReply, Vrfy, VrfyReply,
+    Answer, Atrn, AtrnReply, Auth, AuthReply, Bdat, BdatReply, Connect, ConnectReply, Data,
+    DataReply, Ehlo, EhloReply, EndOfData, EndOfDataReply, Etrn, EtrnReply, Expn, ExpnReply, Helo,
+    HeloReply, Mail, MailReply, Rcpt, RcptReply, Row, Starttls, StarttlsReply, Vrfy, VrfyReply,
 };
 
 /// A row a driver is asked about: those of the [`Ticket`](super::Ticket)s that
@@ -56,4 +56,6 @@ questions! {
     Expn: ExpnReply,
     Starttls: StarttlsReply,
     Auth: AuthReply,
+    Etrn: EtrnReply,
+    Atrn: AtrnReply,
 }

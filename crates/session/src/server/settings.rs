@@ -38,6 +38,8 @@ pub struct Settings {
     pub expn: LookupRule,
     /// Whether HELP helps (214) or is switched off (502, RFC 5321 4.1.1.8 allows it).
     pub help: bool,
+    /// Which commands start the queue or turn the roles.
+    pub roles: Roles,
 }
 
 /// The extensions that can be switched off. SIZE, ENHANCEDSTATUSCODES and LIMITS always are on.
@@ -53,6 +55,15 @@ pub struct Offered {
     pub smtputf8: bool,
     /// DSN (RFC 3461).
     pub dsn: bool,
+}
+
+/// The commands by which a client calls for its mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Roles {
+    /// ETRN (RFC 1985); off, it is 500.
+    pub etrn: bool,
+    /// ATRN (RFC 2645); off, it is 502.
+    pub atrn: bool,
 }
 
 /// How much one client may ask for.
@@ -153,6 +164,7 @@ impl Settings {
             vrfy: LookupRule::Undisclosed,
             expn: LookupRule::Undisclosed,
             help: true,
+            roles: Roles::default(),
         }
     }
 
@@ -168,6 +180,8 @@ impl Settings {
             dsn: self.offered.dsn,
             starttls: matches!(self.tls, TlsRule::Offered | TlsRule::Required),
             auth: (self.auth != AuthRule::Off).then_some(Mechanisms::ALL),
+            etrn: self.roles.etrn,
+            atrn: self.roles.atrn,
             help: self.help,
             // RFC 5321 3.5.2: EXPN must be listed where it is supported, VRFY may be.
             vrfy: self.vrfy == LookupRule::Asked,

@@ -33,6 +33,8 @@ pub(super) enum State {
     Skipping(Skipping),
     /// The session is over.
     Ended,
+    /// The session is over, and the connection goes on with the roles changed.
+    Reversed,
 }
 
 /// How a closed listener greeted.
@@ -154,6 +156,8 @@ pub(super) enum Asking {
     StartTls(Commands),
     /// AUTH, or a response of its exchange.
     Auth(AskedAuth),
+    /// ETRN or ATRN.
+    Role(AskedRole),
     /// MAIL.
     Mail(AskedMail),
     /// A run of RCPTs.
@@ -189,6 +193,13 @@ pub(super) struct AskedLookup {
 #[derive(Debug)]
 pub(super) struct AskedAuth {
     pub(super) commands: Commands,
+}
+
+/// ETRN or ATRN, asked about.
+#[derive(Debug)]
+pub(super) struct AskedRole {
+    pub(super) commands: Commands,
+    pub(super) command: Command,
 }
 
 /// Between a challenge of AUTH and the response to it.
@@ -335,7 +346,7 @@ impl State {
     /// The transaction that has to be abandoned if the session ends here.
     pub(super) fn transaction(&self) -> Option<TransactionId> {
         match self {
-            State::Turned(_) | State::Handshake | State::Ended => None,
+            State::Turned(_) | State::Handshake | State::Ended | State::Reversed => None,
             State::Commands(commands) => commands.transaction(),
             State::Exchange(exchange) => exchange.commands.transaction(),
             State::Collecting(run) => Some(run.open.id),
@@ -349,7 +360,7 @@ impl State {
     /// The command a 421 would answer here.
     pub(super) fn command(&self) -> Command {
         match self {
-            State::Turned(_) | State::Commands(_) | State::Ended => Command::Any,
+            State::Turned(_) | State::Commands(_) | State::Ended | State::Reversed => Command::Any,
             State::Exchange(_) => Command::Auth,
             State::Handshake => Command::Starttls,
             State::Collecting(_) => Command::Rcpt,
@@ -369,6 +380,7 @@ impl Asking {
             Asking::Lookup(asked) => asked.commands.transaction(),
             Asking::StartTls(commands) => commands.transaction(),
             Asking::Auth(asked) => asked.commands.transaction(),
+            Asking::Role(asked) => asked.commands.transaction(),
             Asking::Recipients(run) => Some(run.open.id),
             Asking::Data(asked) => Some(asked.id),
             Asking::ChunkBegin(asked) => Some(asked.id),
@@ -384,6 +396,7 @@ impl Asking {
             Asking::Lookup(asked) => asked.command,
             Asking::StartTls(_) => Command::Starttls,
             Asking::Auth(_) => Command::Auth,
+            Asking::Role(asked) => asked.command,
             Asking::Mail(_) => Command::Mail,
             Asking::Recipients(_) => Command::Rcpt,
             Asking::Data(_) => Command::Data,

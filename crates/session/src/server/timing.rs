@@ -21,7 +21,7 @@ impl ServerSession {
     pub fn poll_timeout(&self) -> Option<Mono> {
         let looked_after = self.looked_after + LOOK_AFTER;
         match &self.state {
-            State::Ended => None,
+            State::Ended | State::Reversed => None,
             // It ends as soon as it is answered.
             State::Asking(Asking::EndOfData(asked)) if asked.then.is_some() => Some(looked_after),
             _ => {
@@ -47,7 +47,7 @@ impl ServerSession {
     fn silence_ends(&self) -> Option<Mono> {
         let timeouts = &self.desk.settings.timeouts;
         let patience = match self.state {
-            State::Asking(_) | State::Ended => return None,
+            State::Asking(_) | State::Ended | State::Reversed => return None,
             State::Turned(_)
             | State::Commands(_)
             | State::Collecting(_)

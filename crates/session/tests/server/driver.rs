@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
 use postroad_reply::{
-    AuthReply, BdatReply, ConnectReply, DataReply, EhloReply, EndOfDataReply, ExpnReply, HeloReply,
-    MailReply, QueueId, RcptReply, Receipt, StarttlsReply, TransactionId, VrfyReply,
+    AtrnReply, AuthReply, BdatReply, ConnectReply, DataReply, EhloReply, EndOfDataReply, EtrnReply,
+    ExpnReply, HeloReply, MailReply, QueueId, RcptReply, Receipt, StarttlsReply, TransactionId,
+    VrfyReply,
 };
 use postroad_session::server::{
     AuthStep, Closed, Event, Fault, SaslMessage, ServerSession, SessionId, Settings, Want,
@@ -157,7 +158,7 @@ impl Driver {
             self.out.extend_from_slice(&out);
             let stuck = match self.session.want() {
                 Want::Answer => self.open.is_some(),
-                Want::Close | Want::TlsHandshake => true,
+                Want::Close | Want::Reverse | Want::TlsHandshake => true,
                 // As a real driver does: it waits for the client once all was consumed.
                 Want::More => self.leftover.is_empty(),
                 _ => false,
@@ -228,6 +229,8 @@ impl Driver {
             Event::Expn { ticket, .. } => session.answer(ticket, ExpnReply::ListUnknown, now),
             Event::StartTls { ticket } => session.answer(ticket, (self.tls)(), now),
             Event::Auth { ticket, step } => session.answer(ticket, (self.auth)(step), now),
+            Event::Etrn { ticket, .. } => session.answer(ticket, EtrnReply::NoneWaiting, now),
+            Event::Atrn { ticket, .. } => session.answer(ticket, AtrnReply::RolesChanged, now),
             Event::Replied { .. } => {}
             Event::Fault(fault) => self.log.faults.push(fault),
             Event::Closed(why) => self.log.closed = Some(why),

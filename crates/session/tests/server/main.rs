@@ -13,6 +13,7 @@ mod flow;
 mod matrix;
 mod message;
 mod recipients;
+mod roles;
 mod security;
 mod tickets;
 mod time;

@@ -284,10 +284,15 @@ fn etrn(arguments: &[u8], limits: &Limits) -> Result<Node, SyntaxError> {
 
 /// atrn = "ATRN" [SP domain *("," domain)] (RFC 2645 5.2.1).
 fn atrn(arguments: &[u8], limits: &Limits) -> Result<Vec<Domain>, SyntaxError> {
-    if arguments.is_empty() {
+    let mut words = words(arguments);
+    let Some(domains) = words.next() else {
         return Ok(Vec::new());
+    };
+    // RFC 2645 has no parameters.
+    if let Some(word) = words.next() {
+        return Err(SyntaxError::ParameterNotImplemented { name: shown(word) });
     }
-    str::from_utf8(arguments)
+    str::from_utf8(domains)
         .ok()
         .and_then(|text| {
             text.split(',')

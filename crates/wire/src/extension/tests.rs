@@ -87,7 +87,7 @@ fn a_client_takes_what_it_knows_in_any_case() {
 proptest! {
     #[test]
     fn any_list_reads_back(
-        on in any::<[bool; 11]>(),
+        on in any::<[bool; 13]>(),
         [send, soml, saml] in any::<[bool; 3]>(),
         size in prop::option::of(prop_oneof![
             Just(Size::Untold),
@@ -96,7 +96,7 @@ proptest! {
         rcpt_max in prop::option::of(1..1_000_000u32),
         auth in prop::option::of(any::<[bool; 3]>()),
     ) {
-        let [pipelining, eight_bit_mime, chunking, binary_mime, smtputf8, codes, dsn, starttls, help, vrfy, expn] = on;
+        let [pipelining, eight_bit_mime, chunking, binary_mime, smtputf8, codes, dsn, starttls, etrn, atrn, help, vrfy, expn] = on;
         let offered = Extensions {
             pipelining,
             size,
@@ -108,6 +108,8 @@ proptest! {
             dsn,
             starttls,
             auth: auth.map(|on| Mechanisms::those(|mechanism| on[mechanism as usize])),
+            etrn,
+            atrn,
             help,
             vrfy,
             expn,
