@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::Config;
 use crate::read::Reader;
+use crate::route::RouteDomain;
 use crate::value::Size;
 
 /// Checks all of it. A setting that was already reported takes no part.
@@ -56,6 +57,30 @@ pub(crate) fn all(config: &Config, reader: &mut Reader) {
     group_without_user(config, reader);
     no_listener(config, reader);
     listeners_twice(config, reader);
+    on_demand(config, reader);
+}
+
+/// A customer's name is a word, and its own; and nobody calls for the mail of all the world.
+fn on_demand(config: &Config, reader: &mut Reader) {
+    if reader.has(&format!("on_demand[{}]", config.on_demand.len())) {
+        return; // One could not be read, so the others' places in the list are not the file's.
+    }
+    let mut seen = BTreeSet::new();
+    for (index, customer) in config.on_demand.iter().enumerate() {
+        let key = |setting: &str| format!("on_demand[{index}].{setting}");
+        let is_word = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
+        if !is_word(&customer.name) {
+            let advice = "write a word of ASCII letters, digits and punctuation";
+            reader.wrong_key(&key("name"), "is not one word", advice);
+        } else if !seen.insert(customer.name.to_ascii_lowercase()) {
+            let what = format!("is {:?} for the second time", customer.name);
+            reader.wrong_key(&key("name"), &what, "give each customer a name of its own");
+        }
+        if customer.domains.contains(&RouteDomain::Others) {
+            let advice = "write out which domains, such as \"example.com\" or \"*.example.com\"";
+            reader.wrong_key(&key("domains"), "is everybody's mail", advice);
+        }
+    }
 }
 
 /// The first setting must not be over the second, where both are written. A default that is over

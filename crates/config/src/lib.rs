@@ -23,7 +23,7 @@ pub use reference::reference;
 pub use route::RouteDomain;
 pub use settings::Config;
 pub use table::{Change, Reload};
-pub use value::{BareLineEnds, Level, LogFormat, Size, SocketPath};
+pub use value::{BareLineEnds, Level, LogFormat, Size, SocketPath, Tells};
 
 use postroad_wire::address::Domain;
 

@@ -18,7 +18,7 @@ use crate::table::{
     Change, Chapter, Check, Entry, Listed, Preset, Reload, Section, any, is, required, unset,
     within,
 };
-use crate::value::{BareLineEnds, Level, LogFormat, Size, SocketPath, Value};
+use crate::value::{BareLineEnds, Level, LogFormat, Size, SocketPath, Tells, Value};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -169,6 +169,20 @@ settings! {
         next_hop: Peer = required(), any(), Live;
     }
 
+    /// A customer: somebody who calls for the mail that is kept for it here (RFC 1985, RFC 2645). `docs/on-demand.md` says
+    /// how.
+    list on_demand: OnDemand {
+        /// What it is called: in the log, and in `ETRN #name`.
+        name: String = required(), any(), Live;
+        /// Whose mail it may call for: `"example.com"`, or `"*.example.com"` for all below it.
+        domains: Vec<RouteDomain> = required(), any(), Live;
+        /// The networks whose clients may ask for a queue run (ETRN) without saying who they are.
+        networks: Vec<IpNet> = is(Vec::new()), any(), Live;
+        /// How much ETRN tells of what waits: `"number"` of messages (251, 253), `"whether"` there are
+        /// any (251, 252), `"nothing"` (250).
+        tells: Tells = is(Tells::Number), any(), Live;
+    }
+
     /// Who may send mail to other servers' domains through this one.
     table relay: Relay {
         /// The networks whose clients may. Everybody else gets 550 5.7.1 for such a recipient.
@@ -274,6 +288,14 @@ impl Listed for Route {
     }
 
     const WHEN_ABSENT: &'static str = "Without any, there is no way to other servers.";
+}
+
+impl Listed for OnDemand {
+    fn when_absent(_: &Machine) -> Vec<OnDemand> {
+        Vec::new()
+    }
+
+    const WHEN_ABSENT: &'static str = "Without any, nobody may call for mail.";
 }
 
 impl Listed for LocalDomain {

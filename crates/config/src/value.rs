@@ -37,6 +37,17 @@ pub enum BareLineEnds {
     Normalise,
 }
 
+/// How much a customer is told of the mail that waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tells {
+    /// How many messages there are.
+    Number,
+    /// Whether there are any.
+    Whether,
+    /// Nothing.
+    Nothing,
+}
+
 /// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -258,6 +269,7 @@ macro_rules! words {
 
 words! {
     BareLineEnds { Refuse "refuse", Normalise "normalise" }
+    Tells { Number "number", Whether "whether", Nothing "nothing" }
     LogFormat { Auto "auto", Text "text", Json "json" }
     Level { Error "error", Warn "warn", Info "info", Debug "debug" }
 }

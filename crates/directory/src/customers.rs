@@ -18,6 +18,20 @@ pub struct Customer {
     pub domains: Vec<RouteFor>,
     /// Where its clients come from.
     pub networks: Vec<IpNet>,
+    /// What they are told.
+    pub told: Told,
+}
+
+/// How much a customer is told of what waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Told {
+    /// How many messages there are.
+    #[default]
+    Number,
+    /// Whether there are any.
+    Whether,
+    /// Nothing.
+    Nothing,
 }
 
 /// All of them.
@@ -29,6 +43,7 @@ struct Known {
     name: String,
     domains: Vec<Covered>,
     networks: Vec<IpNet>,
+    told: Told,
 }
 
 /// A domain, or those below it, as names are compared.
@@ -43,6 +58,8 @@ enum Covered {
 pub struct Called {
     /// The customer's name.
     pub customer: String,
+    /// What it is told.
+    pub told: Told,
     domains: Vec<Covered>,
 }
 
@@ -53,6 +70,7 @@ impl Customers {
             name: customer.name.to_ascii_lowercase(),
             domains: customer.domains.iter().filter_map(Covered::by).collect(),
             networks: customer.networks,
+            told: customer.told,
         };
         Customers(customers.into_iter().map(known).collect())
     }
@@ -85,6 +103,7 @@ impl Known {
         };
         Some(Called {
             customer: self.name.clone(),
+            told: self.told,
             domains,
         })
     }
@@ -156,6 +175,7 @@ mod tests {
             name: name.into(),
             domains,
             networks: vec![network.parse().expect("the test wrote a network")],
+            told: Told::default(),
         };
         Customers::new([
             customer(
@@ -203,15 +223,27 @@ mod tests {
         let queue = |name: &str| Node::Queue(name.into());
         let cases: [(Node, &str, Option<&[&str]>); 15] = [
             (own("HOME.example"), "192.0.2.1", Some(&["home.example"])),
-            (own("home.example"), "::ffff:192.0.2.1", Some(&["home.example"])),
+            (
+                own("home.example"),
+                "::ffff:192.0.2.1",
+                Some(&["home.example"]),
+            ),
             (own("home.example"), "192.0.2.2", None),
             (own("home.example"), "198.51.100.1", None),
             (own("a.home.example"), "192.0.2.1", None),
             (below("home.example"), "192.0.2.1", None),
-            (queue("home"), "192.0.2.1", Some(&["home.example", "other.example"])),
+            (
+                queue("home"),
+                "192.0.2.1",
+                Some(&["home.example", "other.example"]),
+            ),
             (queue("home"), "192.0.2.2", None),
             (queue("elsewhere"), "192.0.2.2", None),
-            (own("a.office.example"), "192.0.2.2", Some(&["a.office.example"])),
+            (
+                own("a.office.example"),
+                "192.0.2.2",
+                Some(&["a.office.example"]),
+            ),
             (
                 below("office.example"),
                 "192.0.2.2",
@@ -238,6 +270,7 @@ mod tests {
             name: "all".into(),
             domains: vec![RouteFor::Others],
             networks: vec!["0.0.0.0/0".parse().expect("a network")],
+            told: Told::default(),
         }]);
         let node = Node::Domain(domain("home.example"));
         let from = IpAddr::from([192, 0, 2, 1]);

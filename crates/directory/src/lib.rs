@@ -19,7 +19,7 @@ mod problem;
 mod routes;
 mod walk;
 
-pub use customers::{Called, Customer, Customers};
+pub use customers::{Called, Customer, Customers, Told};
 pub use directory::{Directory, LocalDomain, NextHop, Resolution};
 pub use identity::Identity;
 pub use mailboxes::{Mailboxes, Reservation};

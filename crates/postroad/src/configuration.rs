@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use postroad_config::settings::LocalDomain;
-use postroad_config::{Config, Faulty, Problem, RouteDomain};
-use postroad_directory::{Directory, Place, RouteFor, RoutedTwice, Routes};
+use postroad_config::{Config, Faulty, Problem};
+use postroad_directory::{Directory, Place, RoutedTwice, Routes};
 use postroad_host::disk::real::RealDisk;
 use postroad_host::disk::{Disk, DiskFile, Open};
 use postroad_wire::address::{Host, Limits, LocalPart, Mailbox};
 
-use crate::privileges;
+use crate::{privileges, wiring};
 
 /// More than this is no configuration.
 const LARGEST: u64 = 4 << 20;
@@ -179,11 +179,7 @@ fn routes(config: &Config) -> (Routes, Vec<Problem>) {
     let mut routes = Routes::default();
     let mut twice = Vec::new();
     for (index, route) in config.route.iter().enumerate() {
-        let domains = match &route.domain {
-            RouteDomain::Own(domain) => RouteFor::Domain(domain.clone()),
-            RouteDomain::Below(domain) => RouteFor::Below(domain.clone()),
-            RouteDomain::Others => RouteFor::Others,
-        };
+        let domains = wiring::route_for(&route.domain);
         if let Err(RoutedTwice) = routes.add(&domains, route.next_hop.clone()) {
             let key = format!("route[{index}].domain");
             let what = "has a route for the second time";

@@ -14,7 +14,8 @@ use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::real::RealDisk;
 use postroad_host::tasks::{self, Task};
-use postroad_server::{Budget, Server, Services};
+use postroad_reply::QueueId;
+use postroad_server::{Budget, Delivery, QueueRuns, Server, Services};
 use postroad_spool::Spool;
 use postroad_store::Leased;
 use postroad_telemetry::Event;
@@ -27,6 +28,20 @@ use crate::{reports, wiring};
 /// How many fresh messages may wait for their first delivery in memory. Beyond it they are as any
 /// other message in the spool.
 const FRESH: usize = 1000;
+
+/// The delivery, as clients can tell it something.
+#[derive(Debug)]
+struct ToldByClients(Handle);
+
+impl Delivery for ToldByClients {
+    fn changed(&self, id: QueueId) {
+        self.0.changed(id);
+    }
+
+    fn retried(&self) {
+        self.0.try_closed();
+    }
+}
 
 /// Everything behind the listeners.
 pub(crate) struct Node {
@@ -90,6 +105,8 @@ impl Node {
             clock,
             body_budget: Budget::new(wiring::octets(config.limits.body_memory)),
             envelope_budget: Budget::new(wiring::octets(config.limits.envelope_memory)),
+            delivery: Arc::new(ToldByClients(delivery.clone())),
+            queue_runs: QueueRuns::default(),
         });
         let reports = tasks::spawn(reports::watch(spool));
         Ok(Node {

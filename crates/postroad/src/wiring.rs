@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroad_config::{BareLineEnds, Config, Level, LogFormat, Size};
+use postroad_config::settings::OnDemand;
+use postroad_config::{BareLineEnds, Config, Level, LogFormat, RouteDomain, Size, Tells};
 use postroad_delivery::{Notices, Pace, Patience, peer};
-use postroad_directory::Directory;
+use postroad_directory::{Customer, Customers, Directory, RouteFor, Told};
 use postroad_policy::ConnectionLimits;
 use postroad_queue::{RetryPlan, scheduler};
 use postroad_session::server::{BareLineEndRule, Limits, LookupRule, Settings, Timeouts};
@@ -47,6 +48,7 @@ fn session(config: &Config) -> Settings {
             junk_commands: limits.junk_commands,
             refused_recipients: limits.refused_recipients,
             lifetime: limits.session_lifetime,
+            ..Limits::default()
         },
         timeouts: Timeouts {
             command: timeouts.command,
@@ -67,9 +69,34 @@ fn session(config: &Config) -> Settings {
 pub(crate) fn settings(config: &Config, directory: &Arc<Directory>) -> postroad_server::Settings {
     postroad_server::Settings {
         directory: Arc::clone(directory),
+        customers: customers(config),
         trusted_networks: config.relay.trusted_networks.clone(),
         session: Arc::new(session(config)),
         limits: server(config),
+    }
+}
+
+/// Who may call for mail.
+fn customers(config: &Config) -> Customers {
+    let customer = |on_demand: &OnDemand| Customer {
+        name: on_demand.name.clone(),
+        domains: on_demand.domains.iter().map(route_for).collect(),
+        networks: on_demand.networks.clone(),
+        told: match on_demand.tells {
+            Tells::Number => Told::Number,
+            Tells::Whether => Told::Whether,
+            Tells::Nothing => Told::Nothing,
+        },
+    };
+    Customers::new(config.on_demand.iter().map(customer))
+}
+
+/// Which domains a setting names.
+pub(crate) fn route_for(domains: &RouteDomain) -> RouteFor {
+    match domains {
+        RouteDomain::Own(domain) => RouteFor::Domain(domain.clone()),
+        RouteDomain::Below(domain) => RouteFor::Below(domain.clone()),
+        RouteDomain::Others => RouteFor::Others,
     }
 }
 

@@ -10,16 +10,16 @@ use postroad_directory::{Reservation, Resolution};
 use postroad_host::tasks;
 use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
 use postroad_reply::{
-    AuthReply, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData,
-    EndOfDataReply, HeloReply, MailReply, RcptReply, Receipt, Situated, StarttlsReply, Text,
-    TransactionId,
+    Answer, AtrnReply, AuthReply, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply,
+    EndOfData, EndOfDataReply, EtrnReply, HeloReply, MailReply, RcptReply, Receipt, Situated,
+    StarttlsReply, Text, TransactionId,
 };
 use postroad_session::server::{
     self as session, Event, Question, ServerSession, SessionId, Ticket,
 };
 use postroad_store::{Leased, QueueStore, Trouble};
 use postroad_wire::address::{Mailbox, ReversePath};
-use postroad_wire::command::DeliveryKind;
+use postroad_wire::command::{DeliveryKind, Node};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
 use tokio::sync::watch;
 
@@ -30,7 +30,7 @@ use crate::lookup::Names;
 use crate::memory::Cost;
 use crate::record::{Message, Record};
 use crate::transaction::{Client, Transaction};
-use crate::{Services, Settings};
+use crate::{Services, Settings, queue_run};
 
 /// The server stops.
 struct Stopping;
@@ -169,12 +169,33 @@ impl<S: QueueStore> Conversation<S> {
             Event::Auth { ticket, .. } => {
                 session.answer(ticket, AuthReply::Unavailable, self.now());
             }
+            Event::Etrn { ticket, node } => {
+                let reply = self.run_queue(node).await;
+                session.answer(ticket, reply, self.now());
+            }
+            // No client has proved who it is, so the session asks no such thing.
+            Event::Atrn { ticket, .. } => {
+                session.answer(ticket, AtrnReply::Refused, self.now());
+            }
             Event::Replied {
                 situation,
                 enhanced,
             } => self.record.replied(situation, enhanced),
             Event::Fault(fault) => self.record.fault(fault),
             Event::Closed(closed) => self.record.closed(closed, self.now()),
+        }
+    }
+
+    /// Starts the queue for a node (RFC 1985 5.1).
+    async fn run_queue(&mut self, node: Node) -> Answer<EtrnReply> {
+        match self.settings.customers.node(&node, self.client.address) {
+            Some(called) => {
+                queue_run::start(&self.services, self.record.connection(), node, called).await
+            }
+            None => {
+                let text = format!("Node {node} not allowed: it is not listed for this client");
+                Answer::from(EtrnReply::NotAllowed).text(Text::new(&text))
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 //! * `transaction` is what it knows of the open transaction, `intake` the message that comes in;
 //! * `memory` is what the envelope of a transaction takes of the memory;
 //! * `lookup` is VRFY and EXPN;
+//! * `queue_run` is ETRN;
 //! * `record` tells the log;
 //! * [`Settings`] can be changed while it runs, and so can the size of each [`Budget`].
 
@@ -18,6 +19,7 @@ mod intake;
 mod listen;
 mod lookup;
 mod memory;
+mod queue_run;
 mod record;
 mod transaction;
 
@@ -26,7 +28,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
-use postroad_directory::{Directory, Mailboxes};
+use postroad_directory::{Customers, Directory, Mailboxes};
 use postroad_host::clock::Clock;
 use postroad_policy::ConnectionLimits;
 use postroad_store::{Leased, QueueStore};
@@ -36,6 +38,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 pub use budget::Budget;
 pub use listen::{Remaining, Server};
+pub use queue_run::{Delivery, QueueRuns};
 
 /// A message for more mailboxes doesn't wait for its first delivery in memory, for no budget bounds
 /// what the envelopes that wait there take.
@@ -65,6 +68,10 @@ pub struct Services<S> {
     /// Room in memory for the envelopes of open transactions, in octets. A MAIL or RCPT that finds
     /// none is refused for now.
     pub envelope_budget: Budget,
+    /// Delivers what is queued.
+    pub delivery: Arc<dyn Delivery>,
+    /// What was asked of it by clients.
+    pub queue_runs: QueueRuns,
 }
 
 /// What can be changed while sessions go on. A connection keeps `session` and the limit of its
@@ -73,6 +80,8 @@ pub struct Services<S> {
 pub struct Settings {
     /// Who is local, and where mail for others goes.
     pub directory: Arc<Directory>,
+    /// Who may call for mail.
+    pub customers: Customers,
     /// Whose clients may send mail to other servers' domains.
     pub trusted_networks: Vec<IpNet>,
     /// What a session may do.

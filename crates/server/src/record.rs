@@ -66,6 +66,11 @@ impl Record {
         }
     }
 
+    /// The number of the connection.
+    pub(crate) fn connection(&self) -> u64 {
+        self.connection
+    }
+
     /// A recipient is refused, and its reply follows.
     pub(crate) fn recipient(&mut self, situation: &'static Situation, path: &ForwardPath) {
         self.recipients.push_back((situation, path.to_string()));

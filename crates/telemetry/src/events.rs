@@ -175,6 +175,23 @@ events! {
         cause: Option<Words<'a>>,
     }
 
+    /// A client called for mail by ETRN, and the queue was looked through: what waits for the node is due
+    /// now.
+    INFO "queue.run" QueueRun {
+        /// The connection it was called from.
+        connection: u64,
+        /// Whose mail it is, by the configuration.
+        customer: &'a str,
+        /// What was called for, as the client said it.
+        node: Words<'a>,
+        /// How many messages wait for it.
+        messages: u64,
+        /// How long the look took.
+        took: Duration,
+        /// What the store said, if that ended the look.
+        trouble: Option<Words<'a>>,
+    }
+
     /// The server itself did wrong in a conversation, and the client was answered 451 or not at
     /// all: please report it.
     ERROR "conversation.fault" ConversationFault {

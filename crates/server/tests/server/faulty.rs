@@ -19,6 +19,7 @@ pub(crate) enum Step {
     Stage,
     Append,
     Commit,
+    Page,
 }
 
 /// A memory store with a weak spot.
@@ -28,6 +29,8 @@ pub(crate) struct Faulty {
     fault: Arc<Mutex<Option<(Step, Trouble)>>>,
     /// A commit takes one of these, and waits for it.
     pub(crate) commits: Arc<Semaphore>,
+    /// A look at a page of the queue takes one of these, and waits for it.
+    pub(crate) pages: Arc<Semaphore>,
 }
 
 impl Faulty {
@@ -36,6 +39,7 @@ impl Faulty {
             inner: MemoryStore::new(),
             fault: Arc::default(),
             commits: Arc::new(Semaphore::new(1000)),
+            pages: Arc::new(Semaphore::new(1000)),
         }
     }
 
@@ -126,6 +130,8 @@ impl QueueStore for Faulty {
     }
 
     async fn page(&self, cursor: Option<QueueId>, most: usize) -> Result<Vec<Entry>, Trouble> {
+        self.try_to(Step::Page)?;
+        self.pages.acquire().await.unwrap().forget();
         self.inner.page(cursor, most).await
     }
 

@@ -6,6 +6,7 @@ mod client;
 mod crowd;
 mod drain;
 mod envelopes;
+mod etrn;
 mod events;
 mod faulty;
 mod gone;

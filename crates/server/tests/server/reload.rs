@@ -27,6 +27,7 @@ fn other(old: &Settings) -> Settings {
         per_network: 2,
     };
     Settings {
+        customers: Default::default(),
         directory: Arc::new(Directory::new(vec![domain], None, Routes::default()).0),
         trusted_networks: Vec::new(),
         session: Arc::new(session),

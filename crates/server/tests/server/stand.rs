@@ -7,12 +7,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ipnet::IpNet;
-use postroad_directory::{Directory, LocalDomain, Mailboxes, Routes};
+use postroad_directory::{Customers, Directory, LocalDomain, Mailboxes, Routes};
 use postroad_host::clock::RealClock;
 use postroad_host::net::Listener;
 use postroad_host::tasks;
 use postroad_policy::ConnectionLimits;
-use postroad_server::{Budget, Limits, Server, Services};
+use postroad_reply::QueueId;
+use postroad_server::{Budget, Delivery, Limits, QueueRuns, Server, Services};
 use postroad_session::server::Settings;
 use postroad_store::{Entry, Leased, MemoryStore, QueueStore};
 use postroad_wire::address::{self, Domain, LocalPart, Mailbox};
@@ -82,6 +83,16 @@ fn directory() -> Directory {
     Directory::new(vec![listed, made], None, Routes::default()).0
 }
 
+/// Nobody delivers what is accepted here.
+#[derive(Debug)]
+struct NoDelivery;
+
+impl Delivery for NoDelivery {
+    fn changed(&self, _: QueueId) {}
+
+    fn retried(&self) {}
+}
+
 /// What a server is started with.
 pub(crate) struct Plan<S> {
     pub(crate) store: S,
@@ -89,6 +100,7 @@ pub(crate) struct Plan<S> {
     pub(crate) limits: Limits,
     pub(crate) directory: Directory,
     pub(crate) mailboxes: Mailboxes,
+    pub(crate) customers: Customers,
     pub(crate) trusted_networks: Vec<IpNet>,
     /// In octets.
     pub(crate) body_budget: usize,
@@ -123,6 +135,7 @@ impl<S: QueueStore + Clone> Plan<S> {
             },
             directory: directory(),
             mailboxes: Mailboxes::new(2, []),
+            customers: Customers::default(),
             trusted_networks: Vec::new(),
             body_budget: 1000 * SHARE as usize,
             envelope_budget: 64 << 20,
@@ -142,6 +155,7 @@ impl<S: QueueStore + Clone> Plan<S> {
             host_name: self.session.host_name.clone(),
             settings: Arc::new(ArcSwap::from_pointee(postroad_server::Settings {
                 directory: Arc::new(self.directory),
+                customers: self.customers,
                 trusted_networks: self.trusted_networks,
                 session: Arc::new(self.session),
                 limits: self.limits,
@@ -149,6 +163,8 @@ impl<S: QueueStore + Clone> Plan<S> {
             clock: Arc::new(RealClock),
             body_budget: Budget::new(self.body_budget),
             envelope_budget: Budget::new(self.envelope_budget),
+            delivery: Arc::new(NoDelivery),
+            queue_runs: QueueRuns::default(),
         };
         // On all of loopback, so that clients may come from other addresses of it.
         let listener = Listener::bind((Ipv4Addr::UNSPECIFIED, 0).into(), 1024).unwrap();

@@ -53,7 +53,8 @@ fn what_is_out_of_place_or_malformed_is_refused_before_anyone_is_asked() {
         ("ETRN\r\n", "501 5.5.4 "),
         ("ETRN -\r\n", "501 5.5.4 "),
         ("ATRN a..b\r\n", "501 5.5.4 "),
-        ("ATRN a.example now\r\n", "504 5.5.4 "),
+        ("ATRN a.example now\r\n", "501 5.5.4 "),
+        ("ATRN a.example NOW=1\r\n", "504 5.5.4 "),
         ("ATRN a.example,b.example\r\n", "530 5.7.0 "),
         ("ATRN\r\n", "530 5.7.0 "),
     ];

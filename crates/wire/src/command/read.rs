@@ -284,13 +284,18 @@ fn etrn(arguments: &[u8], limits: &Limits) -> Result<Node, SyntaxError> {
 
 /// atrn = "ATRN" [SP domain *("," domain)] (RFC 2645 5.2.1).
 fn atrn(arguments: &[u8], limits: &Limits) -> Result<Vec<Domain>, SyntaxError> {
+    let bad = SyntaxError::BadArgument("the list of domains");
     let mut words = words(arguments);
     let Some(domains) = words.next() else {
         return Ok(Vec::new());
     };
     // RFC 2645 has no parameters.
-    if let Some(word) = words.next() {
-        return Err(SyntaxError::ParameterNotImplemented { name: shown(word) });
+    match words.next() {
+        Some(word) if word.contains(&b'=') => {
+            return Err(SyntaxError::ParameterNotImplemented { name: shown(word) });
+        }
+        Some(_) => return Err(bad),
+        None => {}
     }
     str::from_utf8(domains)
         .ok()
@@ -299,7 +304,7 @@ fn atrn(arguments: &[u8], limits: &Limits) -> Result<Vec<Domain>, SyntaxError> {
                 .map(|name| Domain::parse(name, limits).ok())
                 .collect()
         })
-        .ok_or(SyntaxError::BadArgument("the list of domains"))
+        .ok_or(bad)
 }
 
 fn words(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
