@@ -114,7 +114,7 @@ impl<S: Subscriber> Layer<S> for Log {
         let level = event.metadata().level().as_str();
         let mut line = Line::new(self.style.format, (self.style.now)(), level);
         event.record(&mut line);
-        self.queue.push(line.finish());
+        self.queue.push(&line.finish());
     }
 }
 

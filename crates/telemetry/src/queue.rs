@@ -1,8 +1,8 @@
 //! The bounded queue between those who say something and the one who writes it down.
 
-use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::events::DROPPED;
 use crate::line::Line;
@@ -10,6 +10,10 @@ use crate::log::Style;
 
 /// How many octets of lines may wait to be written.
 const ROOM: usize = 4 << 20;
+
+/// How long lines gather after others were written: each write takes a system call, and each wake of the
+/// writer one more and its turn on a core.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// Lines on their way.
 #[derive(Debug, Default)]
@@ -20,15 +24,19 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    lines: VecDeque<String>,
-    octets: usize,
+    /// Whole lines.
+    text: String,
+    lines: u64,
     dropped: u64,
+    /// The writer waits to be woken.
+    idle: bool,
     closed: bool,
 }
 
 /// What was taken from the queue at once.
 struct Batch {
-    lines: VecDeque<String>,
+    text: String,
+    lines: u64,
     /// Lines that found no room before this batch was taken.
     dropped: u64,
     /// Nothing comes after it.
@@ -37,16 +45,19 @@ struct Batch {
 
 impl Queue {
     /// Puts a line in, or drops and counts it where there is no room. Nobody holds the lock for
-    /// longer than it takes to move a line or a list, so this doesn't wait for the writer.
-    pub(crate) fn push(&self, line: String) {
+    /// longer than it takes to copy a line, so this doesn't wait for the writer.
+    pub(crate) fn push(&self, line: &str) {
         let mut state = self.state();
-        if state.closed || state.octets + line.len() > ROOM {
+        if state.closed || state.text.len() + line.len() > ROOM {
             state.dropped += 1;
             return;
         }
-        state.octets += line.len();
-        state.lines.push_back(line);
-        self.changed.notify_one();
+        state.text.push_str(line);
+        state.lines += 1;
+        if std::mem::take(&mut state.idle) {
+            drop(state);
+            self.changed.notify_one();
+        }
     }
 
     /// Says that nothing comes any more.
@@ -57,17 +68,27 @@ impl Queue {
 
     /// Waits for something to write, and takes all of it.
     fn take(&self) -> Batch {
-        let idle = |state: &mut State| state.lines.is_empty() && !state.closed;
-        let mut state = self
-            .changed
-            .wait_while(self.state(), idle)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.octets = 0;
+        let mut state = self.state();
+        while state.text.is_empty() && !state.closed {
+            state.idle = true;
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.idle = false;
         Batch {
+            text: std::mem::take(&mut state.text),
             lines: std::mem::take(&mut state.lines),
             dropped: std::mem::take(&mut state.dropped),
             last: state.closed,
         }
+    }
+
+    /// Lets lines gather; the end of the log isn't waited for.
+    fn gather(&self) {
+        let open = |state: &mut State| !state.closed;
+        drop(self.changed.wait_timeout_while(self.state(), GATHER, open));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -94,10 +115,8 @@ impl Drain {
         loop {
             let batch = self.queue.take();
             lost += batch.dropped;
-            for line in &batch.lines {
-                if out.write_all(line.as_bytes()).is_err() {
-                    lost += 1;
-                }
+            if out.write_all(batch.text.as_bytes()).is_err() {
+                lost += batch.lines;
             }
             if lost > 0 && out.write_all(self.dropped(lost).as_bytes()).is_ok() {
                 lost = 0;
@@ -107,6 +126,7 @@ impl Drain {
             if batch.last {
                 return;
             }
+            self.queue.gather();
         }
     }
 
