@@ -42,6 +42,10 @@ pub struct Committer<D: Disk> {
     pub(crate) last_checkpoint: u64,
     /// When the disk is tried again.
     pub(crate) next_probe: Mono,
+    /// When it is looked how much room the file system has.
+    pub(crate) next_look: Mono,
+    /// It had too little then.
+    pub(crate) is_low: bool,
 }
 
 /// The segment being written.

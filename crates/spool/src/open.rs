@@ -116,6 +116,8 @@ impl<D: Disk> Spool<D> {
             grown: 0,
             last_checkpoint: 0,
             next_probe: Mono::ZERO,
+            next_look: Mono::ZERO,
+            is_low: false,
         };
         committer.prepare_segments(&replayed.empty);
         committer.end_leases_of_the_former_run();

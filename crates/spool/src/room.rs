@@ -1,6 +1,7 @@
 //! Begins segments, keeps the reserve, and tries a troubled disk again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postroad_host::disk::Disk;
 use postroad_store::{Pressure, Trouble};
@@ -12,6 +13,9 @@ use crate::housekeeper::make_free_segment;
 use crate::options::Planted;
 use crate::segment::{self, DATA_START, SegmentHeader, SegmentNo};
 use crate::trouble;
+
+/// How long it is believed how much room the file system has. The log's own segments have theirs already.
+const LOOK: Duration = Duration::from_millis(100);
 
 impl<D: Disk> Committer<D> {
     /// Ends the current segment, all of which is durable, and begins the next.
@@ -133,16 +137,20 @@ impl<D: Disk> Committer<D> {
             return;
         }
         let options = &self.shared.options;
-        let low = match self.shared.disk.space(&options.folder) {
-            Ok(space) => {
-                space.free_octets < options.floor_octets || space.free_inodes < options.floor_inodes
-            }
-            // Not to know is no reason to refuse; a write will tell.
-            Err(_) => false,
-        };
+        let now = self.clock.mono();
+        if now >= self.next_look {
+            self.next_look = now + LOOK;
+            self.is_low = match self.shared.disk.space(&options.folder) {
+                Ok(space) => {
+                    space.free_octets < options.floor_octets
+                        || space.free_inodes < options.floor_inodes
+                }
+                // Not to know is no reason to refuse; a write will tell.
+                Err(_) => false,
+            };
+        }
         let room = self.room(&self.new_batch()) as u64;
         let wanted = options.reserve_segments + usize::from(room < options.segment_octets / 4);
-        let now = self.clock.mono();
         let mut short = self.shared.core().log.free.len() < wanted;
         if short && now >= self.next_probe {
             self.next_probe = now + options.probe_interval;
@@ -150,7 +158,7 @@ impl<D: Disk> Committer<D> {
                 short = self.shared.core().log.free.len() < wanted;
             }
         }
-        let full = low || short;
+        let full = self.is_low || short;
         self.shared
             .set_pressure(if full { Pressure::Full } else { Pressure::None });
     }
