@@ -254,12 +254,16 @@ where
         poll: Duration::from_millis(10),
         ..Pace::default()
     };
-    tasks::run(2, async {
+    tasks::run(1, async {
         let (sender, fresh) = tokio::sync::mpsc::channel(1);
         let (drain, draining) = tokio::sync::oneshot::channel::<()>();
-        let runner = tasks::spawn(Runner::new(deliverer, pace).run(fresh, async {
-            let _ = draining.await;
-        }));
+        // On a thread of its own: this one is held up now and then.
+        let runner = tasks::spread(
+            0,
+            Runner::new(deliverer, pace).run(fresh, async {
+                let _ = draining.await;
+            }),
+        );
         work(store, sender, refuser, clock).await;
         assert!(drain.send(()).is_ok());
         assert!(runner.await.is_ok());

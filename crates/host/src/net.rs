@@ -5,12 +5,16 @@
 mod outbound;
 pub mod unix;
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::Poll;
 
-use bytes::BytesMut;
-use tokio::io::AsyncWriteExt;
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::coop;
 
 pub use outbound::{Connection, Transport, addresses, connect_tcp};
 
@@ -47,17 +51,27 @@ impl Listener {
     ///
     /// A peer that has gone before it was taken is passed over. An error is one of this side
     /// (too many open files, no memory): wait a little before asking again.
-    pub async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+    pub async fn accept(&self) -> io::Result<(Accepted, SocketAddr)> {
         loop {
             match self.0.accept().await {
-                Ok((stream, peer)) => {
-                    send_at_once(&stream);
-                    return Ok((Stream(stream), peer));
-                }
+                Ok((stream, peer)) => return Ok((Accepted(stream.into_std()?), peer)),
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// A connection that was accepted, before it is known which thread will serve it.
+#[derive(Debug)]
+pub struct Accepted(std::net::TcpStream);
+
+impl Accepted {
+    /// The connection, served on the thread of the caller from now on. Needs a runtime.
+    pub fn stream(self) -> io::Result<Stream> {
+        let stream = TcpStream::from_std(self.0)?;
+        send_at_once(&stream);
+        Ok(Stream(stream))
     }
 }
 
@@ -100,14 +114,30 @@ impl Stream {
     }
 
     /// Puts what has come after what `into` holds, as far as its spare capacity goes (make some
-    /// first); 0 at the end of the stream, `WouldBlock` if nothing has come.
-    pub fn try_read(&self, into: &mut BytesMut) -> io::Result<usize> {
-        self.0.try_read_buf(into)
+    /// first); 0 at the end of the stream, `WouldBlock` if nothing has come. It never waits.
+    pub async fn try_read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
+        // Polled, a read that doesn't fill the buffer says that there is no more for now, and
+        // `readable` waits without asking the system again. `TcpStream::try_read_buf` doesn't. Whether it
+        // is another task's turn is the caller's to ask (`tasks::give_way`).
+        poll_fn(|context| {
+            let read = pin!(coop::unconstrained(self.0.read_buf(into))).poll(context);
+            Poll::Ready(match read {
+                Poll::Ready(read) => read,
+                Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+            })
+        })
+        .await
     }
 
     /// Writes all of `octets` and leaves it empty. If the future is dropped, what was written is
     /// gone from `octets`.
     pub async fn write(&mut self, octets: &mut BytesMut) -> io::Result<()> {
+        // Replies are short and mostly go at once.
+        match self.0.try_write(octets) {
+            Ok(written) => octets.advance(written),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
         self.0.write_all_buf(octets).await
     }
 
@@ -121,14 +151,14 @@ impl Stream {
 mod tests {
     use super::*;
     use std::net::Ipv4Addr;
-    use tokio::io::AsyncReadExt;
 
     #[test]
     fn octets_go_both_ways_and_the_end_is_seen() -> io::Result<()> {
         let talk = async {
             let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
             let mut client = TcpStream::connect(listener.local_address()?).await?;
-            let (mut server, peer) = listener.accept().await?;
+            let (accepted, peer) = listener.accept().await?;
+            let mut server = accepted.stream()?;
             assert_eq!(peer, client.local_addr()?);
             assert_eq!(server.local_address()?, listener.local_address()?);
 
@@ -143,7 +173,9 @@ mod tests {
             client.write_all(b"QUIT\r\n").await?;
             server.readable().await?;
             let mut seen = BytesMut::with_capacity(16);
-            assert_eq!(server.try_read(&mut seen)?, 6);
+            assert_eq!(server.try_read(&mut seen).await?, 6);
+            let nothing = server.try_read(&mut seen).await.map_err(|e| e.kind());
+            assert_eq!(nothing, Err(io::ErrorKind::WouldBlock));
             io::Result::Ok(())
         };
         crate::tasks::run(0, talk)?
@@ -155,7 +187,7 @@ mod tests {
             let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
             let address = listener.local_address()?;
             let mut client = TcpStream::connect(address).await?;
-            let (mut server, _) = listener.accept().await?;
+            let mut server = listener.accept().await?.0.stream()?;
             // The side that ends first keeps the port in TIME-WAIT.
             server.shutdown().await?;
             assert_eq!(client.read(&mut [0]).await?, 0);

@@ -1,7 +1,10 @@
 //! Futures, threads, sleeping, time-outs, signals.
 
+mod threads;
+
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use postroad_clock::Mono;
@@ -10,28 +13,13 @@ use tokio::signal::unix::{self, SignalKind};
 
 use crate::clock;
 
+pub use threads::{Home, run, spread};
+
 /// A future running by itself. Dropped, it runs on; [`abort`](tokio::task::JoinHandle::abort) it to
 /// end it.
 pub type Task<T> = tokio::task::JoinHandle<T>;
 
-/// Runs `future` to its end on this thread, with a runtime whose other tasks run on `workers`
-/// threads (on this one alone if it is 0). Returns when `future` does, and drops what else runs.
-pub fn run<F: Future>(workers: usize, future: F) -> io::Result<F::Output> {
-    let mut builder = match workers {
-        0 => tokio::runtime::Builder::new_current_thread(),
-        _ => tokio::runtime::Builder::new_multi_thread(),
-    };
-    if workers > 0 {
-        builder.worker_threads(workers);
-    }
-    let runtime = builder.enable_all().thread_name("postroad").build()?;
-    let output = runtime.block_on(future);
-    // Work that blocks (a resolver, a slow disk) must not hold up the end of the process.
-    runtime.shutdown_background();
-    Ok(output)
-}
-
-/// Starts `future` on the runtime of the caller.
+/// Starts `future` on the thread of the caller.
 ///
 /// # Panics
 /// Outside of a runtime.
@@ -87,14 +75,44 @@ pub async fn sleep_until(at: Mono) {
     }
 }
 
+/// An alarm that is set anew again and again, mostly to a later time, and seldom goes off: the time-out of
+/// a conversation. That costs next to nothing, where each [`sleep_until`] enters the runtime's
+/// timers and leaves them again.
+#[derive(Debug, Default)]
+pub struct Alarm(Option<Pin<Box<tokio::time::Sleep>>>);
+
+impl Alarm {
+    /// Waits until [`RealClock`](clock::RealClock) reads `at`, as [`sleep_until`] does.
+    pub async fn until(&mut self, at: Mono) {
+        let Some(at) = clock::instant(at) else {
+            return std::future::pending().await;
+        };
+        let sleep = self
+            .0
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if at < sleep.deadline() {
+            sleep.as_mut().reset(at);
+        }
+        loop {
+            sleep.as_mut().await;
+            if sleep.deadline() >= at {
+                return;
+            }
+            // It was set for an earlier time.
+            sleep.as_mut().reset(at);
+        }
+    }
+}
+
 /// Waits.
 pub async fn sleep(how_long: Duration) {
     tokio::time::sleep(how_long).await;
 }
 
-/// Lets the other tasks have their turn first.
+/// Lets the other tasks of this thread have their turn first, if this one has gone on for a while
+/// without waiting for anything.
 pub async fn give_way() {
-    tokio::task::yield_now().await;
+    tokio::task::coop::consume_budget().await;
 }
 
 /// The time had come before the thing was done.
@@ -179,6 +197,28 @@ mod tests {
             assert_eq!(never, Err(TimedOut));
             assert_eq!(timeout(Duration::from_secs(60), async { 1 }).await, Ok(1));
             let for_ever = timeout(Duration::from_millis(1), sleep_until(Mono(u64::MAX))).await;
+            assert_eq!(for_ever, Err(TimedOut));
+        })
+    }
+
+    #[test]
+    fn an_alarm_goes_off_when_it_was_last_set_to() -> io::Result<()> {
+        run(0, async {
+            let mut alarm = Alarm::default();
+            let late = RealClock.mono() + Duration::from_secs(600);
+            let cut = timeout(Duration::from_millis(1), alarm.until(late)).await;
+            assert_eq!(cut, Err(TimedOut));
+            for millis in [5, 3] {
+                let at = RealClock.mono() + Duration::from_millis(millis);
+                alarm.until(at).await;
+                assert!(RealClock.mono() >= at, "set to an earlier time");
+            }
+            let soon = RealClock.mono() + Duration::from_millis(2);
+            let _ = timeout(Duration::ZERO, alarm.until(soon)).await;
+            let later = soon + Duration::from_millis(5);
+            alarm.until(later).await;
+            assert!(RealClock.mono() >= later, "set to a later time");
+            let for_ever = timeout(Duration::from_millis(1), alarm.until(Mono(u64::MAX))).await;
             assert_eq!(for_ever, Err(TimedOut));
         })
     }

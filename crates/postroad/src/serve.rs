@@ -35,8 +35,9 @@ pub(crate) fn run(loaded: Loaded, file: Option<&Path>) -> Result<(), String> {
     let config = &loaded.config;
     let log = start_log(wiring::log_format(config), wiring::log_level(config))?;
     descriptors::take_all();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let served = match tasks::run(workers, serve(&loaded, &plan, file)) {
+    // Sessions have a thread for each core; this one delivers (ARCHITECTURE.md says why).
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let served = match tasks::run(cores, serve(&loaded, &plan, file)) {
         Ok(served) => served,
         Err(error) => Err(format!("no runtime: {error}")),
     };

@@ -3,13 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
-use postroad_host::net::Stream;
-use postroad_host::tasks;
+use postroad_host::net::{Accepted, Stream};
+use postroad_host::tasks::{self, Alarm};
 use postroad_reply::Closing;
 use postroad_session::server::{ServerSession, SessionId, Want};
 use postroad_store::QueueStore;
@@ -40,14 +40,16 @@ impl Receiving {
 /// Serves one connection to its end.
 pub(crate) async fn serve<S: QueueStore>(
     services: Arc<Services<S>>,
-    stream: Stream,
+    id: SessionId,
+    accepted: Accepted,
     peer: SocketAddr,
     permit: Permit,
     running: watch::Receiver<Running>,
     receiving: Receiving,
 ) {
-    static SESSIONS: AtomicU64 = AtomicU64::new(0);
-    let id = SessionId(SESSIONS.fetch_add(1, Ordering::Relaxed));
+    let Ok(stream) = accepted.stream() else {
+        return;
+    };
     let settings = services.settings.load_full();
     let session = ServerSession::new(Arc::clone(&settings.session), id, services.clock.mono());
     let Ok(listener) = stream.local_address() else {
@@ -73,6 +75,7 @@ pub(crate) async fn serve<S: QueueStore>(
             receiving,
             counted: false,
         },
+        alarm: Alarm::default(),
     };
     // An error is a peer that has gone; the conversation has told the log by then.
     let _ = connection.run().await;
@@ -90,6 +93,8 @@ struct Connection<S: QueueStore> {
     input: Bytes,
     running: watch::Receiver<Running>,
     receiving: Counted,
+    /// Rings when the client has been silent for too long.
+    alarm: Alarm,
 }
 
 impl<S: QueueStore> Connection<S> {
@@ -198,9 +203,9 @@ impl<S: QueueStore> Connection<S> {
             }
             readable = self.stream.readable() => {
                 readable?;
-                self.read()?;
+                self.read().await?;
             }
-            () = tasks::sleep_until(until) => {}
+            () = self.alarm.until(until) => {}
         }
         // Looked at after reading as well: a client that always has something more to send must
         // not outlast its time.
@@ -212,10 +217,10 @@ impl<S: QueueStore> Connection<S> {
     }
 
     /// Reads what there is, and hands it in.
-    fn read(&mut self) -> io::Result<()> {
+    async fn read(&mut self) -> io::Result<()> {
         // The buffer is made only now, so that an idle session holds none.
         let mut buffer = BytesMut::with_capacity(READ);
-        match self.stream.try_read(&mut buffer) {
+        match self.stream.try_read(&mut buffer).await {
             Ok(0) => self.session.handle_eof(self.now()),
             Ok(_) => {
                 self.input = fitted(buffer);
@@ -262,18 +267,19 @@ fn fitted(buffer: BytesMut) -> Bytes {
 }
 
 /// Throws away what comes, to the end of the stream.
-async fn discard(stream: Stream) -> io::Result<()> {
+async fn discard(mut stream: Stream) -> io::Result<()> {
     let mut junk = BytesMut::with_capacity(READ);
     let mut read = 0;
     while read < LINGER_OCTETS {
         stream.readable().await?;
         junk.clear();
-        match stream.try_read(&mut junk) {
+        match stream.try_read(&mut junk).await {
             Ok(0) => break,
             Ok(octets) => read += octets,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
+        tasks::give_way().await;
     }
     Ok(())
 }

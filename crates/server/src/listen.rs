@@ -1,10 +1,12 @@
 //! Accepts connections, and ends them in order.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use postroad_host::net::Listener;
 use postroad_host::tasks;
+use postroad_session::server::SessionId;
 use postroad_store::QueueStore;
 use postroad_telemetry::Event;
 use tokio::sync::watch;
@@ -121,6 +123,9 @@ const DRAIN_LOOK: Duration = Duration::from_millis(50);
 /// How long sessions may take to say 421, and to see that it has arrived.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
+/// Sessions that this process has begun.
+static SESSIONS: AtomicU64 = AtomicU64::new(0);
+
 /// One listener's loop.
 struct Accepting<S> {
     services: Arc<Services<S>>,
@@ -137,16 +142,20 @@ impl<S: QueueStore> Accepting<S> {
                 _ = self.running.changed() => return,
             };
             match accepted {
-                Ok((stream, peer)) => {
+                Ok((accepted, peer)) => {
                     let permit = self.admission.enter(peer.ip());
-                    tasks::spawn(connection::serve(
+                    let number = SESSIONS.fetch_add(1, Ordering::Relaxed);
+                    let connection = connection::serve(
                         Arc::clone(&self.services),
-                        stream,
+                        SessionId(number),
+                        accepted,
                         peer,
                         permit,
                         self.running.clone(),
                         self.receiving.clone(),
-                    ));
+                    );
+                    // In turn: each thread gets its share of them.
+                    tasks::spread(number, connection);
                 }
                 Err(error) => {
                     if let Ok(address) = listener.local_address() {

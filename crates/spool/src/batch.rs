@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use postroad_clock::UnixMs;
 use postroad_host::disk::Disk;
+use postroad_host::tasks::Home;
 use postroad_queue::{Envelope, MessageState};
 use postroad_reply::QueueId;
 use postroad_store::{Leased, Settled, Trouble};
@@ -179,8 +180,8 @@ impl Batch {
     }
 
     /// The batch is durable: memory follows, and all who wait are answered.
-    pub(crate) fn apply<D: Disk>(&mut self, shared: &Shared<D>) {
-        let mut answers = Vec::new();
+    pub(crate) fn apply<D: Disk>(&mut self, shared: &Arc<Shared<D>>) {
+        let mut answers: Vec<(Home, Vec<Answer>)> = Vec::new();
         {
             let mut core = shared.core();
             for noted in self.noted.drain(..) {
@@ -188,13 +189,27 @@ impl Batch {
                 for effect in noted.effects {
                     leased = core.apply(shared, effect, noted.at).or(leased);
                 }
-                answers.push((noted.queued, noted.reply, leased));
+                let Some(queued) = noted.queued else { continue };
+                let of_home = match answers.iter().position(|(home, _)| home.is(&queued.home)) {
+                    Some(place) => place,
+                    None => {
+                        answers.push((queued.home.clone(), Vec::new()));
+                        answers.len() - 1
+                    }
+                };
+                answers[of_home].1.push(Answer {
+                    queued,
+                    reply: noted.reply,
+                    leased,
+                });
             }
             core.changing.clear();
         }
-        for (queued, reply, leased) in answers {
-            let Some(queued) = queued else { continue };
-            answer(shared, queued, reply, leased);
+        // Askers are answered on their own thread: it is woken once for all of them, and this one goes on
+        // with the next batch.
+        for (home, answers) in answers {
+            let shared = Arc::clone(shared);
+            home.run(move || answers.into_iter().for_each(|answer| answer.give(&shared)));
         }
     }
 
@@ -278,34 +293,46 @@ impl<F> Core<F> {
     }
 }
 
-fn answer<D: Disk>(shared: &Shared<D>, queued: Queued, reply: Reply, leased: Option<Leased>) {
-    match (queued.request, reply, leased) {
-        (Request::Accept(accept), Reply::Leased, Some(leased)) => {
-            let id = accept.id;
-            if let Err(Ok(leased)) = accept.answer.send(Ok(leased)) {
-                // Who asked has gone, so nobody has the lease: the message is due for all.
-                let mut core = shared.core();
-                let slot = core.leases.get(id);
-                if slot.is_some_and(|slot| slot.token == leased.lease.token) {
-                    core.leases.end(id);
-                    core.index.set_leased(id, None);
+/// What one who waits is told.
+#[derive(Debug)]
+struct Answer {
+    queued: Queued,
+    reply: Reply,
+    leased: Option<Leased>,
+}
+
+impl Answer {
+    fn give<D: Disk>(self, shared: &Shared<D>) {
+        match (self.queued.request, self.reply, self.leased) {
+            (Request::Accept(accept), Reply::Leased, Some(leased)) => {
+                let id = accept.id;
+                if let Err(Ok(leased)) = accept.answer.send(Ok(leased)) {
+                    // Who asked has gone, so nobody has the lease: the message is due for all.
+                    let mut core = shared.core();
+                    let slot = core.leases.get(id);
+                    if slot.is_some_and(|slot| slot.token == leased.lease.token) {
+                        core.leases.end(id);
+                        core.index.set_leased(id, None);
+                    }
                 }
             }
-        }
-        (Request::Settle(settle), Reply::Settled(settled), _) => {
-            if settled.notice.is_none()
-                && let Some((id, _, StagedBody::File { .. })) = settle.notice
-            {
-                shared.chores.remove_body(id);
+            (Request::Settle(settle), Reply::Settled(settled), _) => {
+                if settled.notice.is_none()
+                    && let Some((id, _, StagedBody::File { .. })) = settle.notice
+                {
+                    shared.chores.remove_body(id);
+                }
+                // Who asked may have gone; it is settled all the same.
+                drop(settle.answer.send(Ok(settled)));
             }
-            // Who asked may have gone; it is settled all the same.
-            drop(settle.answer.send(Ok(settled)));
+            (Request::Amend(.., answer) | Request::EndLease(.., answer), _, _) => {
+                drop(answer.send(Ok(())));
+            }
+            // `prepare` gives each request the reply of its kind.
+            (request, _, _) => {
+                request.refuse(Trouble::Failed("the reply is of another kind".into()));
+            }
         }
-        (Request::Amend(.., answer) | Request::EndLease(.., answer), _, _) => {
-            drop(answer.send(Ok(())));
-        }
-        // `prepare` gives each request the reply of its kind.
-        (request, _, _) => request.refuse(Trouble::Failed("the reply is of another kind".into())),
     }
 }
 

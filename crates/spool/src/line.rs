@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use postroad_clock::UnixMs;
+use postroad_host::tasks::Home;
 use postroad_queue::{Amendment, Envelope, Outcome, RecipientIx};
 use postroad_reply::QueueId;
 use postroad_store::{Leased, Settled, Trouble};
@@ -75,6 +76,8 @@ impl Request {
 #[derive(Debug)]
 pub(crate) struct Queued {
     pub(crate) request: Request,
+    /// Where the asker waits.
+    pub(crate) home: Home,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -120,6 +123,7 @@ impl Line {
         waiting.urgent |= urgent;
         waiting.requests.push_back(Queued {
             request,
+            home: Home::here(),
             _permit: permit,
         });
         drop(waiting);

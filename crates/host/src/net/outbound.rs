@@ -86,12 +86,13 @@ mod tests {
             let to = listener.local_address()?;
             let source = IpAddr::from(Ipv4Addr::new(127, 0, 0, 2));
             let mut client = connect_tcp(to, Some(source), LIMIT).await?;
-            let (mut server, peer) = listener.accept().await?;
+            let (accepted, peer) = listener.accept().await?;
+            let mut server = accepted.stream()?;
             assert_eq!(peer.ip(), source);
             client.write_all(b"x").await?;
             server.readable().await?;
             let mut seen = bytes::BytesMut::with_capacity(1);
-            server.try_read(&mut seen)?;
+            server.try_read(&mut seen).await?;
             assert_eq!(&seen[..], b"x");
             server.shutdown().await?;
             assert_eq!(client.read(&mut [0]).await?, 0);
