@@ -18,6 +18,7 @@ use crate::into_maildirs;
 use crate::maildir::Maildirs;
 use crate::next_hop::{NextHop, NextHops};
 use crate::notice::{About, Notices};
+use crate::on_demand::OnDemand;
 use crate::outcome::{Again, Attempted, Patience};
 use crate::parcel::{Carried, Parcel, Verdict};
 use crate::peer::Peers;
@@ -31,6 +32,8 @@ pub struct Deliverer<S, D: Disk, H, C> {
     pub maildirs: Maildirs<D>,
     /// The other servers.
     pub peers: Peers<C>,
+    /// Those that come for their mail.
+    pub on_demand: OnDemand<C>,
     /// Which of these mail goes to.
     pub next_hops: H,
     /// What time it is.
@@ -58,6 +61,7 @@ where
                 into_maildirs::carry(&self.maildirs, &self.next_hops, &self.clock, parcel).await
             }
             NextHop::Peer(peer) => self.peers.carry(peer, parcel).await,
+            NextHop::OnDemand { domain } => self.on_demand.carry(domain, parcel).await,
             NextHop::Nowhere { why } => {
                 let mut carried = Carried::nothing();
                 for ix in &parcel.recipients {

@@ -4,7 +4,7 @@
 //!   store;
 //! * `active`: the messages that are being delivered; [`deliverer`]: what is done with one;
 //! * [`next_hop`]: where mail goes; [`parcel`]: what a transport is given and says;
-//! * the transports: [`into_maildirs`], with [`maildir`], and [`peer`];
+//! * the transports: [`into_maildirs`], with [`maildir`], [`peer`], and [`on_demand`] over a peer's own connection;
 //! * [`outcome`]: when to try again, when to give up; [`notice`]: what the sender is told.
 
 mod active;
@@ -17,6 +17,7 @@ pub mod mailbox_name;
 pub mod maildir;
 pub mod next_hop;
 pub mod notice;
+pub mod on_demand;
 pub mod outcome;
 pub mod parcel;
 pub mod peer;
@@ -28,6 +29,7 @@ pub use handle::{Handle, InFlight};
 pub use maildir::Maildirs;
 pub use next_hop::{NextHop, NextHops, NoMailbox};
 pub use notice::Notices;
+pub use on_demand::{Call, OnDemand};
 pub use outcome::Patience;
 pub use parcel::{Carried, Parcel, Verdict};
 pub use runner::{Pace, Runner};

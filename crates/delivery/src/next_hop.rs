@@ -15,6 +15,11 @@ pub enum NextHop {
     Maildirs,
     /// To this server.
     Peer(Peer),
+    /// It is held here until its owner calls for it.
+    OnDemand {
+        /// The domain it is for, as a route has it.
+        domain: Arc<str>,
+    },
     /// Nowhere, as things are configured now. It may be otherwise at the next attempt.
     Nowhere {
         /// Why, in words for the log and for whoever looks into the queue.
@@ -24,6 +29,8 @@ pub enum NextHop {
 
 /// The name of the site of all Maildirs.
 const MAILDIRS: &str = "mailbox";
+/// What the name of a site of held mail begins with, and its domain follows. No next hop begins so.
+const ON_DEMAND: &str = "on-demand:";
 
 impl NextHop {
     /// The site of this next hop; none of nowhere.
@@ -31,12 +38,17 @@ impl NextHop {
         match self {
             NextHop::Maildirs => Some(SiteKey(Arc::from(MAILDIRS))),
             NextHop::Peer(peer) => Some(SiteKey(peer.to_string().into())),
+            NextHop::OnDemand { domain } => Some(SiteKey(format!("{ON_DEMAND}{domain}").into())),
             NextHop::Nowhere { .. } => None,
         }
     }
 
     /// The next hop of a site that [`site`](NextHop::site) named.
     pub fn of_site(site: &SiteKey) -> NextHop {
+        if let Some(domain) = site.0.strip_prefix(ON_DEMAND) {
+            let domain = Arc::from(domain);
+            return NextHop::OnDemand { domain };
+        }
         match site.0.parse() {
             _ if &*site.0 == MAILDIRS => NextHop::Maildirs,
             Ok(peer) => NextHop::Peer(peer),
@@ -92,6 +104,9 @@ mod tests {
             peer("smtp://mx.example.net"),
             peer("smtp://[::1]:2525"),
             peer("lmtp:/run/dovecot/lmtp"),
+            NextHop::OnDemand {
+                domain: "home.example".into(),
+            },
         ];
         for hop in hops {
             let site = hop.site().expect("it is somewhere");

@@ -72,6 +72,18 @@ impl Attempted<'_> {
                 Outcome::delivered(self.envelope, self.ix, how, report)
             }
             Verdict::Deferred(report) => self.deferred(report, patience, again),
+            // It is looked at now and then, so that a change of the configuration frees it.
+            Verdict::Waits(report) => {
+                let not_before = Some(self.now + patience.retry.longest);
+                self.deferred(
+                    report,
+                    patience,
+                    Again {
+                        not_before,
+                        ..again
+                    },
+                )
+            }
             Verdict::Failed(report) => self.failed(report),
         }
     }

@@ -45,6 +45,8 @@ pub enum Verdict {
     },
     /// Not now.
     Deferred(Report),
+    /// It is held until its owner calls for it, which is no attempt.
+    Waits(Report),
     /// Never.
     Failed(Report),
 }

@@ -18,9 +18,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use postroad_clock::{Mono, UnixMs};
-use postroad_delivery::peer::{Peers, Settings};
+use postroad_delivery::peer::{Peers, Settings, Timeouts};
 use postroad_delivery::{
-    Deliverer, Maildirs, NextHop, NextHops, NoMailbox, Notices, Pace, Patience, Runner,
+    Deliverer, Maildirs, NextHop, NextHops, NoMailbox, Notices, OnDemand, Pace, Patience, Runner,
 };
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock};
@@ -238,6 +238,7 @@ where
         store: store.clone(),
         maildirs: Maildirs::open(disk, std::path::Path::new("/mail")).unwrap(),
         peers: Peers::new(Settings::new(name), clock.clone()),
+        on_demand: OnDemand::new(Timeouts::default(), clock.clone()),
         next_hops: Ways(refuser.address),
         clock: clock.clone(),
         chance: Chance::from_seed(1),

@@ -16,9 +16,10 @@ use bytes::Bytes;
 use postroad_clock::{Mono, UnixMs};
 use postroad_delivery::notice::About;
 use postroad_delivery::outcome::Again;
-use postroad_delivery::peer::{Peers, Settings};
+use postroad_delivery::peer::{Peers, Settings, Timeouts};
 use postroad_delivery::{
-    Deliverer, Maildirs, NextHop, NextHops, NoMailbox, Notices, Pace, Parcel, Patience, Runner,
+    Deliverer, Maildirs, NextHop, NextHops, NoMailbox, Notices, OnDemand, Pace, Parcel, Patience,
+    Runner,
 };
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock, SimClock};
@@ -185,6 +186,7 @@ impl<D: Disk, C: Clock + Clone> Node<D, C> {
                 store: store.clone(),
                 maildirs: Maildirs::open(disk.clone(), root)?,
                 peers: Peers::new(Settings::new(name()), clock.clone()),
+                on_demand: OnDemand::new(Timeouts::default(), clock.clone()),
                 next_hops: domains.clone(),
                 clock,
                 chance: Chance::from_seed(1),

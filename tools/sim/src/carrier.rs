@@ -95,7 +95,7 @@ async fn carry_for_real<S: QueueStore>(
                 Outcome::delivered(&leased.envelope, ix, how, report)
             }
             Verdict::Failed(report) => Outcome::failed(&leased.envelope, ix, report),
-            Verdict::Deferred(report) => Outcome::Deferred {
+            Verdict::Deferred(report) | Verdict::Waits(report) => Outcome::Deferred {
                 attempt: attempts(leased, ix) + 1,
                 due: now + RETRY,
                 report,

@@ -87,6 +87,13 @@ impl Connection {
         self.messages = self.messages.saturating_add(1);
     }
 
+    /// Whether another message may follow on it: the peer has not ended it, and takes one more
+    /// (MAILMAX of RFC 9422).
+    pub(crate) fn may_go_on(&self) -> bool {
+        let limits = self.offered.limits.unwrap_or_default();
+        !self.session.is_closed() && limits.mail_max.is_none_or(|most| self.messages < most)
+    }
+
     /// Says QUIT and waits for the reply (RFC 5321 4.1.1.10).
     pub async fn quit<C: Clock>(mut self, clock: &C) {
         if self.until_ready(clock).await.is_ok() {

@@ -15,7 +15,7 @@
 //! * `kept` has the connections between messages;
 //! * `words` makes reports of replies and failures.
 
-mod carry;
+pub(crate) mod carry;
 pub mod connection;
 mod kept;
 mod open;

@@ -139,7 +139,12 @@ where
             (Some(site), hop) => Resolved::Site {
                 site,
                 lifetime: RESOLVED_FOR,
-                largest_window: (hop == NextHop::Maildirs).then_some(self.pace.into_maildirs),
+                largest_window: match hop {
+                    NextHop::Maildirs => Some(self.pace.into_maildirs),
+                    // Its owner comes over one connection.
+                    NextHop::OnDemand { .. } => Some(1),
+                    NextHop::Peer(_) | NextHop::Nowhere { .. } => None,
+                },
             },
             (None, NextHop::Nowhere { why }) => Resolved::Nowhere {
                 words: why.into(),

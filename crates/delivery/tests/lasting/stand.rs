@@ -14,8 +14,8 @@ use bytes::Bytes;
 use postroad_clock::{Mono, UnixMs};
 use postroad_delivery::peer::{Peers, Settings};
 use postroad_delivery::{
-    Deliverer, Handle, InFlight, Maildirs, NextHop, NextHops, NoMailbox, Notices, Pace, Patience,
-    Runner,
+    Deliverer, Handle, InFlight, Maildirs, NextHop, NextHops, NoMailbox, Notices, OnDemand, Pace,
+    Patience, Runner,
 };
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock};
@@ -289,6 +289,7 @@ impl Stand {
         let deliverer = Deliverer {
             store: Arc::new(self.store.clone()),
             maildirs: Maildirs::open(self.disk.clone(), Path::new("/mail")).expect("it works"),
+            on_demand: OnDemand::new(settings.timeouts, RealClock),
             peers: Peers::new(settings, RealClock),
             next_hops: self.ways.clone(),
             clock: RealClock,

@@ -147,6 +147,7 @@ pub(crate) fn outcomes(carried: &Carried) -> Vec<String> {
         let (what, report) = match verdict {
             Verdict::Delivered { report, how } => (format!("{how:?}"), report),
             Verdict::Deferred(report) => ("deferred".to_owned(), report),
+            Verdict::Waits(report) => ("waits".to_owned(), report),
             Verdict::Failed(report) => ("failed".to_owned(), report),
         };
         let status = report

@@ -64,7 +64,7 @@ async fn outcome(addresses: &[SocketAddr]) -> String {
         Err(NoConnection { verdict, .. }) => match verdict {
             Verdict::Failed(report) => format!("failed {}", report.reply().unwrap()),
             Verdict::Deferred(report) => format!("deferred {}", report.status().unwrap()),
-            Verdict::Delivered { .. } => "delivered".to_owned(),
+            Verdict::Delivered { .. } | Verdict::Waits(_) => "something else".to_owned(),
         },
     }
 }
