@@ -20,7 +20,7 @@ mod value;
 pub use name::{Alias, AliasTarget, Aliases, Delimiter};
 pub use problem::Problem;
 pub use reference::reference;
-pub use route::RouteDomain;
+pub use route::{RouteDomain, RouteHop};
 pub use settings::Config;
 pub use table::{Change, Reload};
 pub use value::{BareLineEnds, Level, LogFormat, Size, SocketPath, Tells};

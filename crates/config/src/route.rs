@@ -47,23 +47,41 @@ impl Value for RouteDomain {
     }
 }
 
-impl Value for Peer {
+/// Where a route leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RouteHop {
+    /// To this server.
+    Peer(Peer),
+    /// `"on-demand"`: to whoever calls for the mail.
+    OnDemand,
+}
+
+/// How mail that is called for is written as a next hop.
+const ON_DEMAND: &str = "on-demand";
+
+impl Value for RouteHop {
     fn kind() -> String {
-        "next hop: `\"smtp://host:port\"`, `\"lmtp://host:port\"`, `\"lmtp:/path\"`".into()
+        "next hop: `\"smtp://host:port\"`, `\"lmtp://host:port\"`, `\"lmtp:/path\"`, `\"on-demand\"`".into()
     }
 
-    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<Peer> {
+    fn read(found: &Found<'_>, reader: &mut Reader) -> Option<RouteHop> {
         let parse = |text: &str| {
-            let peer = text.parse();
+            if text == ON_DEMAND {
+                return Ok(RouteHop::OnDemand);
+            }
+            let peer = text.parse().map(RouteHop::Peer);
             peer.map_err(|error: postroad_wire::peer::NoPeer| format!("is no next hop: {error}"))
         };
         let advice = "write one such as \"smtp://relay.example.com\", \"smtp://[::1]:2525\", \
-                      \"lmtp://127.0.0.1:24\" or \"lmtp:/run/dovecot/lmtp\"";
+                      \"lmtp://127.0.0.1:24\" or \"lmtp:/run/dovecot/lmtp\", or \"on-demand\"";
         parsed(found, reader, parse, advice)
     }
 
     fn show(&self) -> Option<String> {
-        quoted(&self.to_string())
+        match self {
+            RouteHop::Peer(peer) => quoted(&peer.to_string()),
+            RouteHop::OnDemand => quoted(ON_DEMAND),
+        }
     }
 }
 

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use postroad_wire::address::{Domain, LocalPart, Mailbox};
-use postroad_wire::peer::Peer;
 use toml::de::DeTable;
 
 use crate::Machine;
 use crate::name::{Aliases, Delimiter};
 use crate::read::{At, Reader};
-use crate::route::RouteDomain;
+use crate::route::{RouteDomain, RouteHop};
 use crate::table::{
     Change, Chapter, Check, Entry, Listed, Preset, Reload, Section, any, is, required, unset,
     within,
@@ -165,8 +164,9 @@ settings! {
     list route: Route {
         /// Which domains: `"example.com"`, `"*.example.com"` for all below it, `"*"` for all others.
         domain: RouteDomain = required(), any(), Live;
-        /// The server that takes their mail.
-        next_hop: Peer = required(), any(), Live;
+        /// The server that takes their mail; or `"on-demand"`: it is held until a customer of
+        /// `[[on_demand]]` calls for it.
+        next_hop: RouteHop = required(), any(), Live;
     }
 
     /// A customer: somebody who calls for the mail that is kept for it here (RFC 1985, RFC 2645). `docs/on-demand.md` says

@@ -9,7 +9,7 @@ use postroad_wire::peer::Peer;
 use crate::mailboxes::{Mailboxes, Reservation};
 use crate::name;
 use crate::problem::{DirectoryProblem, Fault, Place};
-use crate::routes::Routes;
+use crate::routes::{Routes, Way};
 use crate::walk::Walk;
 
 /// A domain whose mail stays here.
@@ -75,6 +75,17 @@ pub enum NextHop<'d> {
     Mailbox,
     /// To this server.
     Peer(&'d Peer),
+    /// Nowhere until its owner calls for it.
+    OnDemand,
+}
+
+impl<'d> From<&'d Way> for NextHop<'d> {
+    fn from(way: &'d Way) -> NextHop<'d> {
+        match way {
+            Way::Peer(peer) => NextHop::Peer(peer),
+            Way::OnDemand => NextHop::OnDemand,
+        }
+    }
 }
 
 /// The names of one domain, as they are compared.
@@ -181,10 +192,10 @@ impl Directory {
     /// Where mail for a final target at `host` goes.
     pub fn next_hop(&self, host: &Host) -> Option<NextHop<'_>> {
         if self.is_local(host) {
-            let routed = self.routes.named(host).map(NextHop::Peer);
+            let routed = self.routes.named(host).map(NextHop::from);
             return Some(routed.unwrap_or(NextHop::Mailbox));
         }
-        self.routes.to(host).map(NextHop::Peer)
+        self.routes.to(host).map(NextHop::from)
     }
 
     /// The addresses of ours with this local-part: one for each domain that lists it or has such a

@@ -24,5 +24,5 @@ pub use directory::{Directory, LocalDomain, NextHop, Resolution};
 pub use identity::Identity;
 pub use mailboxes::{Mailboxes, Reservation};
 pub use problem::{DirectoryProblem, Fault, Place};
-pub use routes::{RouteFor, RoutedTwice, Routes};
+pub use routes::{RouteFor, RoutedTwice, Routes, Way};
 pub use walk::MAX_TARGETS;

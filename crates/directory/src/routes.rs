@@ -18,13 +18,28 @@ pub enum RouteFor {
     Others,
 }
 
+/// Where a route leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// To this server.
+    Peer(Peer),
+    /// To nobody before the owner of the mail calls for it.
+    OnDemand,
+}
+
+impl From<Peer> for Way {
+    fn from(peer: Peer) -> Way {
+        Way::Peer(peer)
+    }
+}
+
 /// The next hops of domains. The closest route counts: the domain's own, then those of the domains
 /// above it from the nearest on, then that for others.
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
-    own: BTreeMap<String, Peer>,
-    below: BTreeMap<String, Peer>,
-    others: Option<Peer>,
+    own: BTreeMap<String, Way>,
+    below: BTreeMap<String, Way>,
+    others: Option<Way>,
 }
 
 /// A route for the same domains is there already.
@@ -36,7 +51,8 @@ impl Routes {
     ///
     /// # Errors
     /// [`RoutedTwice`] where these domains have a route; it stays as it is.
-    pub fn add(&mut self, domains: &RouteFor, next_hop: Peer) -> Result<(), RoutedTwice> {
+    pub fn add(&mut self, domains: &RouteFor, next_hop: impl Into<Way>) -> Result<(), RoutedTwice> {
+        let next_hop = next_hop.into();
         let routed = match domains {
             RouteFor::Others => {
                 let there = self.others.is_some();
@@ -50,13 +66,13 @@ impl Routes {
     }
 
     /// The next hop for mail to `host`, where there is one.
-    pub fn to(&self, host: &Host) -> Option<&Peer> {
+    pub fn to(&self, host: &Host) -> Option<&Way> {
         self.named(host).or(self.others.as_ref())
     }
 
     /// The next hop of a route that is for this host by name. A local domain follows such a route
     /// only: what is for all others is not for it.
-    pub(crate) fn named(&self, host: &Host) -> Option<&Peer> {
+    pub(crate) fn named(&self, host: &Host) -> Option<&Way> {
         let Host::Domain(domain) = host else {
             return None;
         };
@@ -68,7 +84,7 @@ impl Routes {
 }
 
 /// Whether there was one already.
-fn add(routes: &mut BTreeMap<String, Peer>, domain: &Domain, next_hop: Peer) -> bool {
+fn add(routes: &mut BTreeMap<String, Way>, domain: &Domain, next_hop: Way) -> bool {
     let key = name::domain(domain);
     let there = routes.contains_key(&key);
     routes.entry(key).or_insert(next_hop);
@@ -116,7 +132,11 @@ mod tests {
             ("[192.0.2.1]", "others.test"),
         ];
         for (to, next_hop) in cases {
-            assert_eq!(routes.to(&host(to)), Some(&peer(next_hop)), "{to}");
+            assert_eq!(
+                routes.to(&host(to)),
+                Some(&Way::Peer(peer(next_hop))),
+                "{to}"
+            );
         }
         assert_eq!(routes.named(&host("example.com")), None);
         assert_eq!(Routes::default().to(&host("a.example.com")), None);

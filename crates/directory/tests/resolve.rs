@@ -9,6 +9,7 @@ use postroad_directory::{
     Resolution, RouteFor, Routes,
 };
 use postroad_wire::address::{Domain, ForwardPath, Limits, LocalPart, Mailbox};
+use postroad_wire::peer::Peer;
 use proptest::prelude::*;
 
 fn mailbox(text: &str) -> Mailbox {
@@ -483,7 +484,7 @@ proptest! {
 
 fn routes() -> Routes {
     let mut routes = Routes::default();
-    let next_hop = |text: &str| text.parse().expect("the test wrote a next hop");
+    let next_hop = |text: &str| text.parse::<Peer>().expect("the test wrote a next hop");
     let named =
         |name: &str| Domain::parse(name, &Limits::default()).expect("the test wrote a domain");
     let added = [
@@ -531,6 +532,7 @@ fn routes_lead_elsewhere_and_local_domains_follow_their_own() {
     let hop = |address: &str| match directory.next_hop(&mailbox(address).host) {
         Some(NextHop::Mailbox) => "mailbox".into(),
         Some(NextHop::Peer(peer)) => peer.to_string(),
+        Some(NextHop::OnDemand) => "on demand".to_owned(),
         None => "nowhere".into(),
     };
     assert_eq!(hop("anna@A.example"), "lmtp:/run/lmtp");

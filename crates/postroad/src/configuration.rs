@@ -180,7 +180,7 @@ fn routes(config: &Config) -> (Routes, Vec<Problem>) {
     let mut twice = Vec::new();
     for (index, route) in config.route.iter().enumerate() {
         let domains = wiring::route_for(&route.domain);
-        if let Err(RoutedTwice) = routes.add(&domains, route.next_hop.clone()) {
+        if let Err(RoutedTwice) = routes.add(&domains, wiring::way(&route.next_hop)) {
             let key = format!("route[{index}].domain");
             let what = "has a route for the second time";
             twice.push(config.problem(&key, what, "take one of them out"));

@@ -32,6 +32,9 @@ impl NextHops for Routing {
         match self.settings.load().directory.next_hop(&host) {
             Some(Hop::Mailbox) => NextHop::Maildirs,
             Some(Hop::Peer(peer)) => NextHop::Peer(peer.clone()),
+            Some(Hop::OnDemand) => NextHop::OnDemand {
+                domain: Arc::clone(&route.0),
+            },
             None => NextHop::Nowhere {
                 why: format!("{host} is not a local domain, and no route leads there"),
             },

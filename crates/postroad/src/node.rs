@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use postroad_config::Config;
 use postroad_delivery::peer::Peers;
-use postroad_delivery::{Deliverer, Handle, InFlight, Maildirs, Patience, Runner};
+use postroad_delivery::{Deliverer, Handle, InFlight, Maildirs, OnDemand, Patience, Runner};
 use postroad_directory::{Directory, Mailboxes};
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock};
@@ -73,10 +73,13 @@ impl Node {
         let patience = Arc::new(ArcSwap::from_pointee(wiring::patience(config)));
         let store = Arc::new(spool.clone());
 
+        let client = wiring::client(config);
+        let on_demand = OnDemand::new(client.timeouts, RealClock);
         let deliverer = Deliverer {
             store: Arc::clone(&store),
             maildirs,
-            peers: Peers::new(wiring::client(config), RealClock),
+            peers: Peers::new(client, RealClock),
+            on_demand,
             next_hops: Routing {
                 settings: Arc::clone(&settings),
                 mailboxes: mailboxes.clone(),

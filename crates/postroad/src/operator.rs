@@ -117,6 +117,9 @@ impl Sites for Destinations {
         let next_hop = match self.directory.next_hop(&target.host) {
             Some(Hop::Mailbox) => NextHop::Maildirs,
             Some(Hop::Peer(peer)) => NextHop::Peer(peer.clone()),
+            Some(Hop::OnDemand) => NextHop::OnDemand {
+                domain: RouteKey::of(&target.host).0,
+            },
             None => return "nowhere".into(),
         };
         // Only what leads nowhere has no site.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroad_config::settings::OnDemand;
-use postroad_config::{BareLineEnds, Config, Level, LogFormat, RouteDomain, Size, Tells};
+use postroad_config::{BareLineEnds, Config, Level, LogFormat, RouteDomain, RouteHop, Size, Tells};
 use postroad_delivery::{Notices, Pace, Patience, peer};
-use postroad_directory::{Customer, Customers, Directory, RouteFor, Told};
+use postroad_directory::{Customer, Customers, Directory, RouteFor, Told, Way};
 use postroad_policy::ConnectionLimits;
 use postroad_queue::{RetryPlan, scheduler};
 use postroad_session::server::{BareLineEndRule, Limits, LookupRule, Settings, Timeouts};
@@ -89,6 +89,14 @@ fn customers(config: &Config) -> Customers {
         },
     };
     Customers::new(config.on_demand.iter().map(customer))
+}
+
+/// Where a route leads.
+pub(crate) fn way(next_hop: &RouteHop) -> Way {
+    match next_hop {
+        RouteHop::Peer(peer) => Way::Peer(peer.clone()),
+        RouteHop::OnDemand => Way::OnDemand,
+    }
 }
 
 /// Which domains a setting names.

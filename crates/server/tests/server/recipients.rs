@@ -261,7 +261,9 @@ fn a_long_pipeline_never_stands_still() {
 fn mail_for_other_servers_is_taken_from_trusted_networks_where_a_route_leads() {
     run(async {
         let mut routes = Routes::default();
-        let next_hop = "smtp://relay.example".parse().unwrap();
+        let next_hop = "smtp://relay.example"
+            .parse::<postroad_wire::peer::Peer>()
+            .unwrap();
         let elsewhere = RouteFor::Domain(domain("elsewhere.example"));
         assert_eq!(routes.add(&elsewhere, next_hop), Ok(()));
         let mut plan = Plan::new();
