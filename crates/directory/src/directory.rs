@@ -22,10 +22,23 @@ pub struct LocalDomain {
     /// The local-parts that stand for other addresses. One that is also a mailbox, and names
     /// itself, keeps a copy.
     pub aliases: Vec<(LocalPart, Vec<Mailbox>)>,
+    /// The local-parts whose owners have gone elsewhere (RFC 5321 3.4).
+    pub moved: Vec<(LocalPart, Moved)>,
     /// Whether any other local-part is a mailbox as well.
     pub create_mailboxes: bool,
     /// What separates a mailbox from a detail behind it.
     pub recipient_delimiter: Option<char>,
+}
+
+/// Where somebody has gone whose mail came here (RFC 5321 3.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The new address, where it is known.
+    pub to: Option<Mailbox>,
+    /// Whether mail for the old address is sent on to the new one.
+    pub forward: bool,
+    /// Whether a client that may ask who is here hears the new address.
+    pub show: bool,
 }
 
 /// Who the domains, mailboxes and aliases are.
@@ -50,6 +63,8 @@ pub enum Resolution {
         /// duplicates: at least one,
         /// at most [`MAX_TARGETS`](crate::MAX_TARGETS).
         targets: Vec<Mailbox>,
+        /// Where its owner has gone, if mail is sent on there and that may be shown (251).
+        new_address: Option<Mailbox>,
         /// The places of those that don't exist yet; the transaction keeps it until its end.
         reservation: Reservation,
     },
@@ -62,6 +77,13 @@ pub enum Resolution {
     },
     /// To a mailbox that a local domain does not have (550 5.1.1).
     Unknown,
+    /// To somebody who has gone elsewhere, and whose mail isn't sent on (551, 550 5.1.6).
+    Moved {
+        /// What the client wrote.
+        origin: Mailbox,
+        /// The new address, where it is known and may be shown.
+        new_address: Option<Mailbox>,
+    },
     /// To an alias that leads nowhere or back to itself: a fault of our own tables (451).
     Broken,
     /// To a mailbox that would have to be made, when no more may be (452).
@@ -101,6 +123,7 @@ struct Names {
 struct Name {
     mailbox: bool,
     alias: Option<Vec<Mailbox>>,
+    moved: Option<Moved>,
 }
 
 /// What one address is, aliases not followed.
@@ -116,7 +139,11 @@ pub(crate) enum Meaning<'d> {
         /// Whether there is a mailbox of that name too.
         mailbox: bool,
         targets: &'d [Mailbox],
+        /// It stands for the new address of somebody who has gone, which may be shown.
+        shown: bool,
     },
+    /// Somebody who has gone elsewhere, and whose mail isn't sent on.
+    Moved(&'d Moved),
     NotLocal,
     Unknown,
 }
@@ -212,6 +239,7 @@ impl Directory {
     }
 
     fn resolve_mailbox(&self, origin: Mailbox, mailboxes: &Mailboxes) -> Resolution {
+        let mut new_address = None;
         match self.meaning(&origin) {
             Meaning::NotLocal => {
                 return Resolution::NotLocal {
@@ -220,6 +248,17 @@ impl Directory {
                 };
             }
             Meaning::Unknown => return Resolution::Unknown,
+            Meaning::Moved(moved) => {
+                return Resolution::Moved {
+                    new_address: moved.to.clone().filter(|_| moved.show),
+                    origin,
+                };
+            }
+            Meaning::Alias {
+                targets,
+                shown: true,
+                ..
+            } => new_address = targets.first().cloned(),
             Meaning::Listed(_) | Meaning::Made(_) | Meaning::Alias { .. } => {}
         }
         let walk = Walk::from(self, &origin);
@@ -230,6 +269,7 @@ impl Directory {
             Some(reservation) => Resolution::Local {
                 origin,
                 targets: walk.mailboxes,
+                new_address,
                 reservation,
             },
             None => Resolution::MailboxLimit,
@@ -258,12 +298,25 @@ impl Directory {
         };
         match names.listed.get(local) {
             Some(Name {
+                moved: Some(moved), ..
+            }) => match &moved.to {
+                Some(to) if moved.forward => Meaning::Alias {
+                    name: mailbox,
+                    mailbox: false,
+                    targets: std::slice::from_ref(to),
+                    shown: moved.show,
+                },
+                _ => Meaning::Moved(moved),
+            },
+            Some(Name {
                 alias: Some(targets),
                 mailbox: too,
+                ..
             }) => Meaning::Alias {
                 name: mailbox,
                 mailbox: *too,
                 targets,
+                shown: false,
             },
             Some(Name { alias: None, .. }) => Meaning::Listed(mailbox),
             None if local == POSTMASTER => self.postmaster_of(mailbox),
@@ -285,6 +338,7 @@ impl Directory {
                     name: own,
                     mailbox: false,
                     targets,
+                    shown: false,
                 }
             }
             _ => Meaning::Listed(own),
@@ -332,6 +386,18 @@ impl Directory {
                 None => name.alias = Some(targets.clone()),
             }
         }
+        for (moved, (local, to)) in domain.moved.iter().enumerate() {
+            let name = names.listed.entry(name::local(local)).or_default();
+            // Who has gone has no mailbox here, and is no alias.
+            if name.mailbox || name.alias.is_some() || name.moved.is_some() {
+                duplicate(Place::Moved {
+                    domain: index,
+                    moved,
+                });
+            } else {
+                name.moved = Some(to.clone());
+            }
+        }
         self.domains.insert(key, names);
     }
 
@@ -346,6 +412,14 @@ impl Directory {
             });
         }
         for (domain, listed) in domains.iter().enumerate() {
+            for (moved, (local, to)) in listed.moved.iter().enumerate() {
+                let place = Place::Moved { domain, moved };
+                let sent_on = to.to.as_ref().filter(|_| to.forward);
+                let dead = sent_on.and_then(|to| self.dead_end(to));
+                let walk = self.walk(listed, local);
+                let faults = dead.into_iter().chain(walk.own_faults());
+                problems.extend(faults.map(|fault| DirectoryProblem { place, fault }));
+            }
             for (alias, (local, targets)) in listed.aliases.iter().enumerate() {
                 // A dead end is told once, at the alias that names it.
                 let dead = targets.iter().enumerate().filter_map(|(target, mailbox)| {
@@ -360,14 +434,7 @@ impl Directory {
                     })
                 });
                 problems.extend(dead);
-                let host = Host::Domain(listed.name.clone());
-                let walk = Walk::from(
-                    self,
-                    &Mailbox {
-                        local: local.clone(),
-                        host,
-                    },
-                );
+                let walk = self.walk(listed, local);
                 // So is a loop, at each alias that is part of it.
                 let place = Place::Alias { domain, alias };
                 let own = walk.own_faults();
@@ -376,11 +443,19 @@ impl Directory {
         }
     }
 
+    fn walk(&self, domain: &LocalDomain, local: &LocalPart) -> Walk {
+        let address = Mailbox {
+            local: local.clone(),
+            host: Host::Domain(domain.name.clone()),
+        };
+        Walk::from(self, &address)
+    }
+
     fn dead_end(&self, target: &Mailbox) -> Option<Fault> {
         match self.meaning(target) {
             Meaning::NotLocal if self.routes.to(&target.host).is_some() => None,
             Meaning::NotLocal => Some(Fault::NotLocal(target.clone())),
-            Meaning::Unknown => Some(Fault::NoSuchMailbox(target.clone())),
+            Meaning::Unknown | Meaning::Moved(_) => Some(Fault::NoSuchMailbox(target.clone())),
             Meaning::Listed(_) | Meaning::Made(_) | Meaning::Alias { .. } => None,
         }
     }

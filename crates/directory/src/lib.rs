@@ -20,7 +20,7 @@ mod routes;
 mod walk;
 
 pub use customers::{Called, Customer, Customers, Told};
-pub use directory::{Directory, LocalDomain, NextHop, Resolution};
+pub use directory::{Directory, LocalDomain, Moved, NextHop, Resolution};
 pub use identity::Identity;
 pub use mailboxes::{Mailboxes, Reservation};
 pub use problem::{DirectoryProblem, Fault, Place};

@@ -29,6 +29,13 @@ pub enum Place {
         /// Which of its mailboxes.
         mailbox: usize,
     },
+    /// One who has left a domain.
+    Moved {
+        /// Which domain.
+        domain: usize,
+        /// Which of those who left it.
+        moved: usize,
+    },
     /// One of the aliases of a domain.
     Alias {
         /// Which domain.
@@ -115,6 +122,7 @@ impl fmt::Display for DirectoryProblem {
             Place::Postmaster => f.write_str("the postmaster")?,
             Place::Domain(domain) => write!(f, "domain {domain}")?,
             Place::Mailbox { domain, mailbox } => write!(f, "domain {domain}, mailbox {mailbox}")?,
+            Place::Moved { domain, moved } => write!(f, "domain {domain}, moved {moved}")?,
             Place::Alias { domain, alias } => write!(f, "domain {domain}, alias {alias}")?,
             Place::Target {
                 domain,

@@ -69,6 +69,7 @@ impl Walk {
                 name,
                 mailbox,
                 targets,
+                ..
             } => {
                 self.alias(directory, name, mailbox, targets);
             }
@@ -76,7 +77,9 @@ impl Walk {
                 self.found(address.clone());
             }
             Meaning::NotLocal => self.broken(Fault::NotLocal(address.clone())),
-            Meaning::Unknown => self.broken(Fault::NoSuchMailbox(address.clone())),
+            Meaning::Unknown | Meaning::Moved(_) => {
+                self.broken(Fault::NoSuchMailbox(address.clone()))
+            }
         }
     }
 

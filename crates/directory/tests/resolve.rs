@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use postroad_directory::{
-    Directory, DirectoryProblem, Fault, LocalDomain, MAX_TARGETS, Mailboxes, NextHop, Place,
+    Directory, DirectoryProblem, Fault, LocalDomain, MAX_TARGETS, Mailboxes, Moved, NextHop, Place,
     Resolution, RouteFor, Routes,
 };
 use postroad_wire::address::{Domain, ForwardPath, Limits, LocalPart, Mailbox};
@@ -31,6 +31,7 @@ fn domain(name: &str, mailboxes: &[&str], aliases: &[(&str, &[&str])]) -> LocalD
             .collect(),
         create_mailboxes: false,
         recipient_delimiter: Some('+'),
+        moved: Vec::new(),
     }
 }
 
@@ -55,6 +56,10 @@ fn leads(directory: &Directory, address: &str, mailboxes: &Mailboxes) -> String 
             .join(" "),
         Resolution::NotLocal { .. } => "not local".into(),
         Resolution::Unknown => "unknown".into(),
+        Resolution::Moved { new_address, .. } => match new_address {
+            Some(new) => format!("moved to {new}"),
+            None => "moved".into(),
+        },
         Resolution::Broken => "broken".into(),
         Resolution::MailboxLimit => "limit".into(),
     }
@@ -307,6 +312,7 @@ fn mailboxes_are_made_for_first_messages_up_to_the_limit() {
         reservation,
         targets,
         origin,
+        ..
     } = resolve("New+detail@A.example")
     else {
         panic!("a place is left");
@@ -588,4 +594,105 @@ fn the_literal_of_an_own_address_is_the_first_domain() {
     let path = ForwardPath::Mailbox(mailbox("ada@[192.0.2.1]"));
     let none = Directory::default();
     assert_eq!(none.recognised(path.clone(), own("192.0.2.1")), path);
+}
+
+fn moved(to: Option<&str>, forward: bool, show: bool) -> Moved {
+    Moved {
+        to: to.map(mailbox),
+        forward,
+        show,
+    }
+}
+
+#[test]
+fn who_has_gone_is_sent_on_to_or_told_of() {
+    let mut left = domain(
+        "example.org",
+        &["anna"],
+        &[("friends", &["anna@example.org", "sent@example.org"])],
+    );
+    let new = Some("new@other.example");
+    left.moved = vec![
+        (local("Sent"), moved(new, true, false)),
+        (local("told"), moved(new, true, true)),
+        (local("gone"), moved(new, false, false)),
+        (local("try"), moved(new, false, true)),
+        (local("lost"), moved(None, false, true)),
+        (local("within"), moved(Some("anna@example.org"), true, true)),
+    ];
+    let (directory, problems) = Directory::new(vec![left], None, routes());
+    assert_eq!(problems, []);
+    for (address, goes) in [
+        ("sent@example.org", "new@other.example"),
+        ("sent+news@example.org", "new@other.example"),
+        ("told@example.org", "new@other.example"),
+        ("gone@example.org", "moved"),
+        ("try@example.org", "moved to new@other.example"),
+        ("lost@example.org", "moved"),
+        ("within@example.org", "anna@example.org"),
+        ("friends@example.org", "anna@example.org new@other.example"),
+    ] {
+        assert_eq!(leads(&directory, address, &many()), goes, "{address}");
+    }
+    let shown = |address: &str| {
+        let path = ForwardPath::Mailbox(mailbox(address));
+        match directory.resolve(&path, &many()) {
+            Resolution::Local { new_address, .. } => new_address.map(|new| new.to_string()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(shown("sent@example.org"), None);
+    assert_eq!(shown("told@example.org").as_deref(), new);
+    assert_eq!(
+        shown("within@example.org").as_deref(),
+        Some("anna@example.org")
+    );
+    assert_eq!(shown("friends@example.org"), None);
+}
+
+#[test]
+fn who_has_gone_is_listed_once_and_leads_somewhere() {
+    let mut left = domain(
+        "example.org",
+        &["anna"],
+        &[
+            ("team", &["gone@example.org"]),
+            ("list", &["anna@example.org"]),
+        ],
+    );
+    left.moved = vec![
+        (local("anna"), moved(None, false, false)),
+        (local("list"), moved(None, false, false)),
+        (local("gone"), moved(None, false, false)),
+        (local("gone"), moved(None, false, false)),
+        (local("back"), moved(Some("back@example.org"), true, false)),
+        (local("far"), moved(Some("far@unrouted.test"), true, false)),
+        (local("told"), moved(Some("far@unrouted.test"), false, true)),
+    ];
+    let (directory, problems) = Directory::new(vec![left], None, Routes::default());
+    let at = |moved| Place::Moved { domain: 0, moved };
+    let found: Vec<_> = problems
+        .into_iter()
+        .map(|problem| (problem.place, problem.fault))
+        .collect();
+    let target = Place::Target {
+        domain: 0,
+        alias: 0,
+        target: 0,
+    };
+    assert_eq!(
+        found,
+        [
+            (at(0), Fault::Duplicate),
+            (at(1), Fault::Duplicate),
+            (at(3), Fault::Duplicate),
+            (at(4), Fault::Loop(Vec::new())),
+            (at(5), Fault::NotLocal(mailbox("far@unrouted.test"))),
+            (target, Fault::NoSuchMailbox(mailbox("gone@example.org"))),
+        ]
+    );
+    assert_eq!(
+        leads(&directory, "anna@example.org", &many()),
+        "anna@example.org"
+    );
 }

@@ -49,6 +49,18 @@ impl Judged for ConnectReply {
             | R::AmbiguousName
             | R::MailLoop
             | R::Malformed
+            | R::NameNotAllowed
+            | R::SenderNotOwned
+            | R::SenderNullMx
+            | R::SenderDomainUnknown
+            | R::SenderAllocation
+            | R::Moved
+            | R::MailboxDisabled
+            | R::MailboxFull
+            | R::TooBigForMailbox
+            | R::ListClosed
+            | R::DomainMailless
+            | R::LookupFailed
             | R::PolicyRefused => ConnectReply::Deferred,
         })
     }
@@ -101,6 +113,8 @@ impl Judged for MailReply {
     fn temporary(reason: Reason) -> Option<MailReply> {
         use Reason as R;
         Some(match reason {
+            R::SenderDomainUnknown => MailReply::SenderDomainLater,
+            R::LookupFailed => MailReply::ResolverLater,
             R::StoreFull | R::MailboxLimit | R::NoMemory => MailReply::StorageShort,
             R::NoMemoryForParameters => MailReply::ParameterLater,
             R::StoreFailed | R::StoreReadOnly | R::DirectoryFailed | R::AliasBroken => {
@@ -114,6 +128,16 @@ impl Judged for MailReply {
             | R::Malformed
             | R::ConnectionLimit
             | R::RateLimit
+            | R::NameNotAllowed
+            | R::SenderNotOwned
+            | R::SenderNullMx
+            | R::SenderAllocation
+            | R::Moved
+            | R::MailboxDisabled
+            | R::MailboxFull
+            | R::TooBigForMailbox
+            | R::ListClosed
+            | R::DomainMailless
             | R::PolicyRefused => MailReply::Deferred,
         })
     }
@@ -121,6 +145,11 @@ impl Judged for MailReply {
     fn permanent(reason: Reason) -> Option<MailReply> {
         use Reason as R;
         Some(match reason {
+            R::NameNotAllowed => MailReply::SenderNameNotAllowed,
+            R::SenderNotOwned => MailReply::SenderNotOwned,
+            R::SenderNullMx => MailReply::SenderNullMx,
+            R::SenderDomainUnknown => MailReply::SenderDomainUnknown,
+            R::SenderAllocation => MailReply::SenderAllocation,
             R::AmbiguousName | R::MailboxUnknown => MailReply::SenderNameNotAllowed,
             R::RelayDenied
             | R::AliasBroken
@@ -136,6 +165,13 @@ impl Judged for MailReply {
             | R::NoMemoryForParameters
             | R::ConnectionLimit
             | R::RateLimit
+            | R::Moved
+            | R::MailboxDisabled
+            | R::MailboxFull
+            | R::TooBigForMailbox
+            | R::ListClosed
+            | R::DomainMailless
+            | R::LookupFailed
             | R::PolicyRefused => MailReply::Refused,
         })
     }
@@ -147,6 +183,10 @@ impl Judged for RcptReply {
     fn temporary(reason: Reason) -> Option<RcptReply> {
         use Reason as R;
         Some(match reason {
+            R::MailboxDisabled | R::Moved => RcptReply::MailboxBusy,
+            R::MailboxFull | R::TooBigForMailbox => RcptReply::MailboxFull,
+            R::ListClosed => RcptReply::ListLater,
+            R::LookupFailed | R::DomainMailless => RcptReply::LookupFailed,
             R::MailboxBusy | R::MailboxUnknown | R::AmbiguousName => RcptReply::MailboxBusy,
             R::AliasBroken => RcptReply::AliasBroken,
             R::DirectoryFailed => RcptReply::DirectoryFailed,
@@ -158,6 +198,11 @@ impl Judged for RcptReply {
             | R::Malformed
             | R::ConnectionLimit
             | R::RateLimit
+            | R::NameNotAllowed
+            | R::SenderNotOwned
+            | R::SenderNullMx
+            | R::SenderDomainUnknown
+            | R::SenderAllocation
             | R::PolicyRefused => RcptReply::Deferred,
         })
     }
@@ -165,6 +210,14 @@ impl Judged for RcptReply {
     fn permanent(reason: Reason) -> Option<RcptReply> {
         use Reason as R;
         Some(match reason {
+            R::NameNotAllowed => RcptReply::NameNotAllowed,
+            R::SenderNullMx => RcptReply::SenderNullMx,
+            R::Moved => RcptReply::Moved,
+            R::MailboxDisabled => RcptReply::Disabled,
+            R::MailboxFull => RcptReply::QuotaPassed,
+            R::TooBigForMailbox => RcptReply::TooBigForMailbox,
+            R::ListClosed => RcptReply::ListClosed,
+            R::DomainMailless => RcptReply::DomainMailless,
             R::MailboxUnknown | R::AliasBroken | R::MailboxLimit | R::MailboxBusy => {
                 RcptReply::MailboxUnknown
             }
@@ -180,6 +233,10 @@ impl Judged for RcptReply {
             | R::NoMemoryForParameters
             | R::ConnectionLimit
             | R::RateLimit
+            | R::SenderNotOwned
+            | R::SenderDomainUnknown
+            | R::SenderAllocation
+            | R::LookupFailed
             | R::PolicyRefused => RcptReply::PolicyRefused,
         })
     }
@@ -191,6 +248,7 @@ impl Judged for DataReply {
     fn temporary(reason: Reason) -> Option<DataReply> {
         use Reason as R;
         Some(match reason {
+            R::LookupFailed => DataReply::LocalError,
             // The row has no 452.
             R::StoreFull
             | R::StoreFailed
@@ -208,6 +266,17 @@ impl Judged for DataReply {
             | R::Malformed
             | R::ConnectionLimit
             | R::RateLimit
+            | R::NameNotAllowed
+            | R::SenderNotOwned
+            | R::SenderNullMx
+            | R::SenderDomainUnknown
+            | R::SenderAllocation
+            | R::Moved
+            | R::MailboxDisabled
+            | R::MailboxFull
+            | R::TooBigForMailbox
+            | R::ListClosed
+            | R::DomainMailless
             | R::PolicyRefused => DataReply::Deferred,
         })
     }
@@ -230,6 +299,18 @@ impl Judged for DataReply {
             | R::NoMemoryForParameters
             | R::ConnectionLimit
             | R::RateLimit
+            | R::NameNotAllowed
+            | R::SenderNotOwned
+            | R::SenderNullMx
+            | R::SenderDomainUnknown
+            | R::SenderAllocation
+            | R::Moved
+            | R::MailboxDisabled
+            | R::MailboxFull
+            | R::TooBigForMailbox
+            | R::ListClosed
+            | R::DomainMailless
+            | R::LookupFailed
             | R::PolicyRefused => DataReply::Refused,
         })
     }
@@ -241,6 +322,8 @@ impl Judged for EndOfDataReply {
     fn temporary(reason: Reason) -> Option<EndOfDataReply> {
         use Reason as R;
         Some(match reason {
+            R::LookupFailed => EndOfDataReply::LookupFailed,
+            R::MailboxFull => EndOfDataReply::StorageShort,
             R::StoreFull | R::MailboxLimit | R::NoMemory | R::NoMemoryForParameters => {
                 EndOfDataReply::StorageShort
             }
@@ -255,6 +338,16 @@ impl Judged for EndOfDataReply {
             | R::Malformed
             | R::ConnectionLimit
             | R::RateLimit
+            | R::NameNotAllowed
+            | R::SenderNotOwned
+            | R::SenderNullMx
+            | R::SenderDomainUnknown
+            | R::SenderAllocation
+            | R::Moved
+            | R::MailboxDisabled
+            | R::TooBigForMailbox
+            | R::ListClosed
+            | R::DomainMailless
             | R::PolicyRefused => EndOfDataReply::Deferred,
         })
     }
@@ -262,6 +355,8 @@ impl Judged for EndOfDataReply {
     fn permanent(reason: Reason) -> Option<EndOfDataReply> {
         use Reason as R;
         Some(match reason {
+            R::MailboxFull | R::SenderAllocation => EndOfDataReply::QuotaPassed,
+            R::TooBigForMailbox => EndOfDataReply::TooBigForMailbox,
             R::MailLoop => EndOfDataReply::MailLoop,
             R::Malformed => EndOfDataReply::Malformed,
             R::MailboxUnknown
@@ -278,6 +373,15 @@ impl Judged for EndOfDataReply {
             | R::NoMemoryForParameters
             | R::ConnectionLimit
             | R::RateLimit
+            | R::NameNotAllowed
+            | R::SenderNotOwned
+            | R::SenderNullMx
+            | R::SenderDomainUnknown
+            | R::Moved
+            | R::MailboxDisabled
+            | R::ListClosed
+            | R::DomainMailless
+            | R::LookupFailed
             | R::PolicyRefused => EndOfDataReply::PolicyRefused,
         })
     }

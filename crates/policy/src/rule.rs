@@ -93,6 +93,7 @@ pub fn recipient(resolution: &Resolution, may_relay: bool) -> Verdict {
         }
         Resolution::NotLocal { .. } => Verdict::Permanent(Reason::RelayDenied, None),
         Resolution::Unknown => Verdict::Permanent(Reason::MailboxUnknown, None),
+        Resolution::Moved { .. } => Verdict::Permanent(Reason::Moved, None),
         Resolution::Broken => Verdict::Temporary(Reason::AliasBroken, None),
         Resolution::MailboxLimit => Verdict::Temporary(Reason::MailboxLimit, None),
     }

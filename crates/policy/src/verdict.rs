@@ -70,13 +70,37 @@ pub enum Reason {
     ConnectionLimit,
     /// Too much was asked in too short a time.
     RateLimit,
+    /// The mailbox's name isn't allowed.
+    NameNotAllowed,
+    /// The sender's address isn't that of the user who authenticated.
+    SenderNotOwned,
+    /// The sender's domain takes no mail, so no reply could reach it.
+    SenderNullMx,
+    /// The sender's domain does not exist.
+    SenderDomainUnknown,
+    /// The sender has used up what it may send.
+    SenderAllocation,
+    /// The owner of the mailbox has gone elsewhere.
+    Moved,
+    /// The mailbox is disabled.
+    MailboxDisabled,
+    /// The mailbox is full.
+    MailboxFull,
+    /// The message is bigger than the mailbox takes.
+    TooBigForMailbox,
+    /// The list takes no mail from this sender.
+    ListClosed,
+    /// The domain takes no mail.
+    DomainMailless,
+    /// A domain can't be looked up now.
+    LookupFailed,
     /// A rule of the site's own.
     PolicyRefused,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 17] = [
+    pub const ALL: [Reason; 29] = [
         Reason::MailboxUnknown,
         Reason::RelayDenied,
         Reason::AmbiguousName,
@@ -93,6 +117,18 @@ impl Reason {
         Reason::NoMemoryForParameters,
         Reason::ConnectionLimit,
         Reason::RateLimit,
+        Reason::NameNotAllowed,
+        Reason::SenderNotOwned,
+        Reason::SenderNullMx,
+        Reason::SenderDomainUnknown,
+        Reason::SenderAllocation,
+        Reason::Moved,
+        Reason::MailboxDisabled,
+        Reason::MailboxFull,
+        Reason::TooBigForMailbox,
+        Reason::ListClosed,
+        Reason::DomainMailless,
+        Reason::LookupFailed,
         Reason::PolicyRefused,
     ];
 }

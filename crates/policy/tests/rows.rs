@@ -93,6 +93,28 @@ fn the_reasons_a_first_server_has_get_their_replies() {
     assert_eq!(said::<RcptReply>(later(R::DirectoryFailed)), "451 4.4.3");
     assert_eq!(said::<RcptReply>(later(R::MailboxLimit)), "452 4.3.1");
     assert_eq!(said::<RcptReply>(later(R::MailboxBusy)), "450 4.2.1");
+    assert_eq!(said::<MailReply>(never(R::NameNotAllowed)), "553 5.1.7");
+    assert_eq!(said::<MailReply>(never(R::SenderNotOwned)), "553 5.7.1");
+    assert_eq!(said::<MailReply>(never(R::SenderNullMx)), "550 5.7.27");
+    assert_eq!(
+        said::<MailReply>(never(R::SenderDomainUnknown)),
+        "550 5.1.8"
+    );
+    assert_eq!(said::<MailReply>(never(R::SenderAllocation)), "552 5.2.2");
+    assert_eq!(said::<MailReply>(later(R::SenderAllocation)), "450 4.7.0");
+    assert_eq!(said::<MailReply>(later(R::LookupFailed)), "450 4.4.3");
+    assert_eq!(said::<RcptReply>(later(R::LookupFailed)), "450 4.4.3");
+    assert_eq!(said::<RcptReply>(never(R::NameNotAllowed)), "553 5.1.3");
+    assert_eq!(said::<RcptReply>(never(R::Moved)), "550 5.1.6");
+    assert_eq!(said::<RcptReply>(never(R::MailboxDisabled)), "550 5.2.1");
+    assert_eq!(said::<RcptReply>(never(R::ListClosed)), "550 5.7.2");
+    assert_eq!(said::<RcptReply>(later(R::ListClosed)), "450 4.2.4");
+    assert_eq!(said::<RcptReply>(later(R::MailboxFull)), "452 4.2.2");
+    assert_eq!(said::<RcptReply>(never(R::MailboxFull)), "552 5.2.2");
+    assert_eq!(said::<RcptReply>(never(R::TooBigForMailbox)), "552 5.2.3");
+    assert_eq!(said::<RcptReply>(never(R::DomainMailless)), "556 5.1.10");
+    let too_big = never(R::TooBigForMailbox);
+    assert_eq!(said::<EndOfDataReply>(too_big), "552 5.2.3");
     assert_eq!(said::<EndOfDataReply>(never(R::MailLoop)), "554 5.4.6");
     assert_eq!(said::<EndOfDataReply>(never(R::Malformed)), "554 5.6.0");
     assert_eq!(said::<EndOfDataReply>(later(R::StoreFull)), "452 4.3.1");

@@ -133,6 +133,7 @@ fn a_recipient_is_taken_where_it_leads_to_a_mailbox_of_ours() {
         aliases: vec![(local("broken"), Vec::new())],
         create_mailboxes,
         recipient_delimiter: None,
+        moved: Vec::new(),
     };
     let domains = vec![domain("fixed.example", false), domain("open.example", true)];
     let (directory, _) = Directory::new(domains, None, Routes::default());

@@ -113,6 +113,7 @@ mod tests {
             )],
             create_mailboxes: false,
             recipient_delimiter: None,
+            moved: Vec::new(),
         };
         Directory::new(vec![domain], None, Routes::default()).0
     }

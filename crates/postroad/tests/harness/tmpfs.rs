@@ -1,5 +1,8 @@
 //! A small disk of a test's own, in memory.
 
+// A test from the outside says what it leaves out, and uses real files.
+#![allow(clippy::print_stdout, clippy::disallowed_methods)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

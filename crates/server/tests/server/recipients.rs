@@ -215,6 +215,7 @@ fn a_transaction_has_so_many_mailboxes_at_most_but_those_of_a_hundred_recipients
                 .collect(),
             create_mailboxes: false,
             recipient_delimiter: None,
+            moved: Vec::new(),
         };
         let mut plan = Plan::new();
         plan.directory = Directory::new(vec![lists], None, Routes::default()).0;

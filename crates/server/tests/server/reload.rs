@@ -17,6 +17,7 @@ fn other(old: &Settings) -> Settings {
         aliases: Vec::new(),
         create_mailboxes: false,
         recipient_delimiter: None,
+        moved: Vec::new(),
     };
     let mut session = (*old.session).clone();
     session.help = false;

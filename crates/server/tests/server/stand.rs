@@ -72,6 +72,7 @@ fn directory() -> Directory {
         ],
         create_mailboxes: false,
         recipient_delimiter: Some('+'),
+        moved: Vec::new(),
     };
     let made = LocalDomain {
         name: domain("new.example"),
@@ -79,6 +80,7 @@ fn directory() -> Directory {
         aliases: Vec::new(),
         create_mailboxes: true,
         recipient_delimiter: None,
+        moved: Vec::new(),
     };
     Directory::new(vec![listed, made], None, Routes::default()).0
 }
