@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use postroad_directory::Identity;
 use postroad_reply::Text;
 use postroad_wire::address::{Mailbox, ReversePath};
 
@@ -56,8 +57,8 @@ pub struct AccessRule {
     pub senders: Vec<Pattern>,
     /// A forward-path, without its brackets, fits one of these.
     pub recipients: Vec<Pattern>,
-    /// The client has authenticated as one of these.
-    pub users: Vec<String>,
+    /// The client has proved to be one of these.
+    pub users: Vec<Identity>,
     /// A field of the header, as one line, fits one of these.
     pub header: Vec<Pattern>,
     /// What it does.
@@ -73,8 +74,8 @@ pub struct Facts<'a> {
     pub address: IpAddr,
     /// What it said after HELO, EHLO or LHLO; empty before.
     pub hello: &'a str,
-    /// The user it authenticated as.
-    pub user: Option<&'a str>,
+    /// Who it has proved to be.
+    pub identities: &'a [Identity],
     /// The reverse-path, from MAIL on.
     pub sender: Option<&'a ReversePath>,
     /// The recipient in question, or all that were accepted.
@@ -119,7 +120,7 @@ impl AccessRule {
 
     fn is_for(&self, facts: &Facts<'_>) -> bool {
         let network = |network: &IpNet| network.contains(&facts.address);
-        let user = |user: &String| facts.user == Some(user.as_str());
+        let user = |user: &Identity| facts.identities.contains(user);
         (self.networks.is_empty() || self.networks.iter().any(network))
             && (self.users.is_empty() || self.users.iter().any(user))
             && fits(&self.hello, || [facts.hello.to_owned()])

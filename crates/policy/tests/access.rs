@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)] // A test may fail.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
+use postroad_directory::Identity;
 use postroad_policy::access::{AccessRule, AccessRules, Action, Facts, Pattern, Step};
 use postroad_policy::{Reason, Verdict};
 use postroad_reply::Text;
@@ -31,6 +33,8 @@ fn mailbox(text: &str) -> Mailbox {
     Mailbox::parse(text, &Limits::default()).unwrap()
 }
 
+static ANNA: OnceLock<Vec<Identity>> = OnceLock::new();
+
 const REFUSE: Action = Action::Refuse(Reason::PolicyRefused);
 
 /// Facts of a client in the midst of a transaction.
@@ -38,7 +42,7 @@ fn facts<'a>(sender: &'a ReversePath, recipients: &'a [&'a Mailbox]) -> Facts<'a
     Facts {
         address: IpAddr::from([192, 0, 2, 7]),
         hello: "Mail.Example.Test",
-        user: Some("anna"),
+        identities: ANNA.get_or_init(|| vec![Identity::User("anna".into())]),
         sender: Some(sender),
         recipients,
         header: b"Subject: Buy\r\n now\r\n\r\n",
@@ -87,7 +91,7 @@ fn all_that_a_rule_says_has_to_fit() {
     all.hello = patterns(&["*.example.test"]);
     all.senders = patterns(&["x@y.test", "<>"]);
     all.recipients = patterns(&["list@example.org"]);
-    all.users = vec!["bob".into(), "anna".into()];
+    all.users = vec!["bob".parse().unwrap(), "anna".parse().unwrap()];
     all.header = patterns(&["subject: buy now"]);
     let decides = |rule: &AccessRule| {
         let rules = AccessRules::new(vec![rule.clone()]);
@@ -100,7 +104,7 @@ fn all_that_a_rule_says_has_to_fit() {
         |rule| rule.hello = patterns(&["example.test"]),
         |rule| rule.senders = patterns(&["*@*"]),
         |rule| rule.recipients = patterns(&["*@example.com"]),
-        |rule| rule.users = vec!["Anna".into()],
+        |rule| rule.users = vec!["Anna".parse().unwrap()],
         |rule| rule.header = patterns(&["subject: buy"]),
     ];
     for change in changes {

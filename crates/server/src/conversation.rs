@@ -8,17 +8,18 @@ use std::sync::Arc;
 use postroad_clock::Mono;
 use postroad_directory::{Reservation, Resolution};
 use postroad_host::tasks;
+use postroad_policy::access::Step;
 use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
 use postroad_reply::{
     Answer, AtrnReply, AuthReply, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply,
-    EndOfData, EndOfDataReply, EtrnReply, HeloReply, MailReply, RcptReply, Receipt, Situated,
-    StarttlsReply, Text, TransactionId,
+    EndOfData, EndOfDataReply, EtrnReply, ExpnReply, HeloReply, MailReply, RcptReply, Receipt,
+    Situated, StarttlsReply, Text, TransactionId, VrfyReply,
 };
 use postroad_session::server::{
     self as session, Event, Question, ServerSession, SessionId, Ticket,
 };
 use postroad_store::{Leased, QueueStore, Trouble};
-use postroad_wire::address::{Mailbox, ReversePath};
+use postroad_wire::address::{ForwardPath, Mailbox, ReversePath};
 use postroad_wire::command::{DeliveryKind, Node};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
 use tokio::sync::watch;
@@ -26,9 +27,10 @@ use tokio::sync::watch;
 use crate::budget::Share;
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
-use crate::lookup::Names;
+use crate::lookup::{Names, shown};
 use crate::memory::Cost;
 use crate::record::{Message, Record};
+use crate::rules::Said;
 use crate::transaction::{Client, Transaction};
 use crate::{Services, Settings, queue_run};
 
@@ -113,12 +115,12 @@ impl<S: QueueStore> Conversation<S> {
                 self.say(session, ticket, verdict, ConnectReply::Ready);
             }
             Event::Helo { ticket, name } => {
-                self.client.greets(name.as_str(), false);
-                session.answer(ticket, HeloReply::Greeted, self.now());
+                let verdict = self.greet(name.as_str(), false);
+                self.say(session, ticket, verdict, HeloReply::Greeted);
             }
             Event::Ehlo { ticket, name } => {
-                self.client.greets(name.as_str(), true);
-                session.answer(ticket, EhloReply::Greeted, self.now());
+                let verdict = self.greet(name.as_str(), true);
+                self.say(session, ticket, verdict, EhloReply::Greeted);
             }
             Event::Mail {
                 ticket,
@@ -151,7 +153,10 @@ impl<S: QueueStore> Conversation<S> {
                 string,
                 smtputf8,
             } => {
-                let reply = self.names().vrfy(string, smtputf8);
+                let reply = match self.settings.rules.inquiries.vrfy_for_all || self.may_ask() {
+                    true => self.names().vrfy(string, smtputf8),
+                    false => VrfyReply::NotVerified,
+                };
                 session.answer(ticket, reply, self.now());
             }
             Event::Expn {
@@ -159,7 +164,10 @@ impl<S: QueueStore> Conversation<S> {
                 string,
                 smtputf8,
             } => {
-                let reply = self.names().expn(string, smtputf8);
+                let reply = match self.settings.rules.inquiries.expn_for_all || self.may_ask() {
+                    true => self.names().expn(string, smtputf8),
+                    false => ExpnReply::NotExpanded,
+                };
                 session.answer(ticket, reply, self.now());
             }
             // No listener offers them yet.
@@ -212,12 +220,44 @@ impl<S: QueueStore> Conversation<S> {
         }
     }
 
-    /// Whether to greet: the store has to be usable, and the client within its limits.
-    fn admit(&self) -> Verdict {
+    /// Whether the client is trusted to ask who is here, and to hear where somebody has gone.
+    fn may_ask(&self) -> bool {
+        let has_proved = !self.client.identities.is_empty();
+        let inquiries = &self.settings.rules.inquiries;
+        inquiries.trust(self.client.address, has_proved)
+    }
+
+    /// Whether to greet: the store has to be usable, the client within its limits, and none of the
+    /// site's rules against it.
+    fn admit(&mut self) -> Verdict {
         match rule::store(self.services.store.pressure()) {
-            Verdict::Accept => rule::connection(self.open, self.settings.limits.connections),
+            Verdict::Accept => {}
+            refused => return refused,
+        }
+        match rule::connection(self.open, self.settings.limits.connections) {
+            Verdict::Accept => self.access(Step::Connect, Said::default()),
             refused => refused,
         }
+    }
+
+    /// What is said to a client that says its name. One that is refused stays what it was (RFC 5321
+    /// 4.1.4).
+    fn greet(&mut self, name: &str, extended: bool) -> Verdict {
+        let before = std::mem::take(&mut self.client.name);
+        let extended_before = self.client.extended;
+        self.client.greets(name, extended);
+        let verdict = self.access(Step::Hello, Said::default());
+        if verdict != Verdict::Accept {
+            self.client.greets(&before, extended_before);
+        }
+        verdict
+    }
+
+    /// What the site's own rules say at a step, given what the client has said of its message.
+    fn access(&mut self, at: Step, said: Said<'_>) -> Verdict {
+        self.settings
+            .rules
+            .access_at(at, &self.client, said, &mut self.record)
     }
 
     fn begin(
@@ -227,6 +267,14 @@ impl<S: QueueStore> Conversation<S> {
         parameters: MailParameters,
     ) -> Verdict {
         match rule::store(self.services.store.pressure()) {
+            Verdict::Accept => {}
+            refused => return refused,
+        }
+        let said = Said {
+            sender: Some(&reverse_path),
+            ..Said::default()
+        };
+        match self.access(Step::Mail, said) {
             Verdict::Accept => {}
             refused => return refused,
         }
@@ -246,18 +294,38 @@ impl<S: QueueStore> Conversation<S> {
     }
 
     fn recipient(&mut self, asked: session::Recipient, session: &mut ServerSession) {
-        let verdict = self.judge(&asked);
+        let mut gone_to = None;
+        let verdict = self.judge(&asked, &mut gone_to);
+        let is_utf8 = self.transaction.as_ref().is_some_and(Transaction::is_utf8);
+        let gone_to = shown(gone_to.filter(|_| self.may_ask()), is_utf8);
+        let accepted = match (&verdict, gone_to) {
+            (Verdict::Accept, Some(new)) => RcptReply::WillForward(new),
+            (Verdict::Permanent(Reason::Moved, None), Some(new)) => {
+                let reply = RcptReply::MovedTo(new);
+                self.record
+                    .recipient(reply.situation(), &asked.forward_path);
+                return session.answer(asked.ticket, reply, self.now());
+            }
+            _ => RcptReply::Accepted,
+        };
         if let Decision::Refuse(refusal) = verdict.clone().on::<RcptReply>() {
             let situation = refusal.said().situation();
             self.record.recipient(situation, &asked.forward_path);
         }
-        self.say(session, asked.ticket, verdict, RcptReply::Accepted);
+        self.say(session, asked.ticket, verdict, accepted);
     }
 
-    fn judge(&mut self, asked: &session::Recipient) -> Verdict {
+    /// Whether a recipient is taken. Where its owner has gone elsewhere and that may be shown, the
+    /// new address is in `gone_to`.
+    fn judge(&mut self, asked: &session::Recipient, gone_to: &mut Option<Mailbox>) -> Verdict {
+        let path = asked.forward_path.clone();
+        let path = self.settings.directory.recognised(path, self.own_address);
+        match self.access_to(&path) {
+            Verdict::Accept => {}
+            refused => return refused,
+        }
         let services = &self.services;
         let directory = &self.settings.directory;
-        let path = directory.recognised(asked.forward_path.clone(), self.own_address);
         let resolution = directory.resolve(&path, &services.mailboxes);
         let verdict = rule::recipient(&resolution, self.may_relay());
         let (origin, targets, reservation) = match (verdict, resolution) {
@@ -266,11 +334,19 @@ impl<S: QueueStore> Conversation<S> {
                 Resolution::Local {
                     origin,
                     targets,
+                    new_address,
                     reservation,
                 },
-            ) => (origin, targets, reservation),
+            ) => {
+                *gone_to = new_address;
+                (origin, targets, reservation)
+            }
             (Verdict::Accept, Resolution::NotLocal { target, .. }) => {
                 (target.clone(), vec![target], services.mailboxes.no_place())
+            }
+            (refused, Resolution::Moved { new_address, .. }) => {
+                *gone_to = new_address;
+                return refused;
             }
             (refused, _) => return refused,
         };
@@ -286,6 +362,21 @@ impl<S: QueueStore> Conversation<S> {
             refused => return refused,
         }
         self.join(&origin, targets, reservation, &asked.parameters)
+    }
+
+    /// What the site's own rules say of a recipient.
+    fn access_to(&mut self, path: &ForwardPath) -> Verdict {
+        let ForwardPath::Mailbox(to) = path else {
+            // Whoever may come so far reaches the postmaster (RFC 5321 4.5.1).
+            return Verdict::Accept;
+        };
+        let said = Said {
+            sender: self.transaction.as_ref().map(Transaction::reverse_path),
+            recipients: &[to],
+            header: &[],
+        };
+        let rules = &self.settings.rules;
+        rules.access_at(Step::Rcpt, &self.client, said, &mut self.record)
     }
 
     /// Whether this client may send mail to other servers' domains.
@@ -328,6 +419,10 @@ impl<S: QueueStore> Conversation<S> {
 
     /// Makes a place for the message's octets, before the client is told to send them.
     async fn begin_message(&mut self) -> Verdict {
+        match self.access_to_data() {
+            Verdict::Accept => {}
+            refused => return refused,
+        }
         let Ok(room) = self.room().await else {
             self.record.cause("the server stops");
             return Verdict::Temporary(Reason::StoreFailed, None);
@@ -336,13 +431,28 @@ impl<S: QueueStore> Conversation<S> {
         let Some(transaction) = &mut self.transaction else {
             return Verdict::Temporary(Reason::StoreFailed, None);
         };
-        match Intake::begin(&*services.store, room, services.clock.unix()).await {
+        let header = self.settings.rules.header_octets();
+        match Intake::begin(&*services.store, room, header, services.clock.unix()).await {
             Ok(intake) => {
                 transaction.intake = Some(intake);
                 Verdict::Accept
             }
             Err(trouble) => self.failed(&trouble, None),
         }
+    }
+
+    /// What the site's own rules say before a message comes.
+    fn access_to_data(&mut self) -> Verdict {
+        let Some(transaction) = &self.transaction else {
+            return Verdict::Accept; // There is none to say it of, which its intake finds.
+        };
+        let said = Said {
+            sender: Some(transaction.reverse_path()),
+            recipients: &transaction.origins(),
+            header: &[],
+        };
+        let rules = &self.settings.rules;
+        rules.access_at(Step::Data, &self.client, said, &mut self.record)
     }
 
     /// Waits for a message's share of the memory: here, and nowhere later, for a client that has
@@ -428,6 +538,19 @@ impl<S: QueueStore> Conversation<S> {
         let complete = transaction.complete(&services.host_name, &self.client, accepted_at);
         let (pending, envelope) = complete.map_err(|trouble| self.failed(&trouble, message))?;
         match rule::mail_loop(envelope.facts.received_count, limits.hops) {
+            Verdict::Accept => {}
+            refused => return Err(refused),
+        }
+        let said = Said {
+            sender: Some(&envelope.reverse_path),
+            recipients: &envelope
+                .recipients
+                .iter()
+                .map(|to| &to.origin)
+                .collect::<Vec<_>>(),
+            header: pending.header(),
+        };
+        match self.access(Step::Message, said) {
             Verdict::Accept => {}
             refused => return Err(refused),
         }

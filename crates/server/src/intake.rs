@@ -20,16 +20,21 @@ pub(crate) struct Intake<S: QueueStore> {
     staged: Result<S::Staged, Trouble>,
     queue_id: QueueId,
     scanner: Scanner,
+    /// Its first octets, kept for who judges it.
+    header: Vec<u8>,
+    /// How many are kept.
+    header_octets: usize,
     /// Its share of the memory for message data, held until it is over; none if there was none
     /// in time.
     _budget: Option<Share>,
 }
 
 impl<S: QueueStore> Intake<S> {
-    /// Begins a message, before its client is told to go on.
+    /// Begins a message, before its client is told to go on. So many of its first octets are kept.
     pub(crate) async fn begin(
         store: &S,
         budget: Option<Share>,
+        header_octets: usize,
         now: UnixMs,
     ) -> Result<Intake<S>, Trouble> {
         let staged = store.stage(now).await?;
@@ -38,6 +43,8 @@ impl<S: QueueStore> Intake<S> {
             staged: Ok(staged),
             queue_id,
             scanner: Scanner::new(),
+            header: Vec::new(),
+            header_octets,
             _budget: budget,
         })
     }
@@ -51,6 +58,9 @@ impl<S: QueueStore> Intake<S> {
     pub(crate) async fn append(&mut self, octets: Bytes) {
         if let Ok(staged) = &mut self.staged {
             self.scanner.push(&octets);
+            let more = self.header_octets - self.header.len();
+            self.header
+                .extend_from_slice(&octets[..more.min(octets.len())]);
             if let Err(trouble) = staged.append(octets).await {
                 // The stage is dropped here, which rolls it back.
                 self.staged = Err(trouble);
@@ -70,6 +80,7 @@ impl<S: QueueStore> Intake<S> {
             self.scanner.finish(),
             Complete {
                 staged,
+                header: self.header,
                 _budget: self._budget,
             },
         ))
@@ -80,10 +91,16 @@ impl<S: QueueStore> Intake<S> {
 #[derive(Debug)]
 pub(crate) struct Complete<S: QueueStore> {
     staged: S::Staged,
+    header: Vec<u8>,
     _budget: Option<Share>,
 }
 
 impl<S: QueueStore> Complete<S> {
+    /// Its first octets.
+    pub(crate) fn header(&self) -> &[u8] {
+        &self.header
+    }
+
     /// Puts it in the queue. When this returns a receipt, it is on disk.
     pub(crate) async fn commit(
         self,

@@ -8,6 +8,7 @@
 //! * `memory` is what the envelope of a transaction takes of the memory;
 //! * `lookup` is VRFY and EXPN;
 //! * `queue_run` is ETRN;
+//! * `rules` is what a site's own tables say;
 //! * `record` tells the log;
 //! * [`Settings`] can be changed while it runs, and so can the size of each [`Budget`].
 
@@ -21,6 +22,7 @@ mod lookup;
 mod memory;
 mod queue_run;
 mod record;
+mod rules;
 mod transaction;
 
 use std::sync::Arc;
@@ -39,6 +41,7 @@ use tokio::sync::mpsc::error::TrySendError;
 pub use budget::Budget;
 pub use listen::{Remaining, Server};
 pub use queue_run::{Delivery, QueueRuns};
+pub use rules::{Inquiries, Rules};
 
 /// A message for more mailboxes doesn't wait for its first delivery in memory, for no budget bounds
 /// what the envelopes that wait there take.
@@ -84,6 +87,8 @@ pub struct Settings {
     pub customers: Customers,
     /// Whose clients may send mail to other servers' domains.
     pub trusted_networks: Vec<IpNet>,
+    /// What the site's own tables say.
+    pub rules: Rules,
     /// What a session may do.
     pub session: Arc<postroad_session::server::Settings>,
     /// What one client may take.

@@ -1,4 +1,4 @@
-//! What VRFY and EXPN tell, where they are switched on (RFC 5321 3.5).
+//! What VRFY and EXPN tell those who may ask (RFC 5321 3.5).
 
 use std::net::IpAddr;
 
@@ -18,7 +18,8 @@ pub(crate) struct Names<'a> {
 /// Why a name stands for no one address.
 enum NoOne {
     Unknown,
-    Ambiguous,
+    /// It stands for each of these.
+    Ambiguous(Vec<Mailbox>),
 }
 
 impl Names<'_> {
@@ -27,13 +28,26 @@ impl Names<'_> {
         let path = match self.path(asked) {
             Ok(path) => path,
             Err(NoOne::Unknown) => return VrfyReply::MailboxUnknown,
-            Err(NoOne::Ambiguous) => return VrfyReply::AmbiguousName,
+            // RFC 5321 3.5.1: the possibilities may be listed.
+            Err(NoOne::Ambiguous(named)) => {
+                return lines(&named, smtputf8)
+                    .map_or(VrfyReply::NotVerifiedUtf8, VrfyReply::AmbiguousName);
+            }
         };
         match self.directory.resolve(&path, self.mailboxes) {
-            Resolution::Local { origin, .. } => match lines(&[origin], smtputf8) {
-                Some(lines) => VrfyReply::Verified(lines),
-                None => VrfyReply::NotVerifiedUtf8,
+            Resolution::Local {
+                origin,
+                new_address,
+                ..
+            } => match (shown(new_address, smtputf8), lines(&[origin], smtputf8)) {
+                (Some(new), _) => VrfyReply::WillForward(new),
+                (None, Some(lines)) => VrfyReply::Verified(lines),
+                (None, None) => VrfyReply::NotVerifiedUtf8,
             },
+            // Without the address to show, there is nobody here (the row has no 5.1.6 for 550).
+            Resolution::Moved { new_address, .. } => {
+                shown(new_address, smtputf8).map_or(VrfyReply::MailboxUnknown, VrfyReply::MovedTo)
+            }
             Resolution::Unknown => VrfyReply::MailboxUnknown,
             Resolution::NotLocal { .. } | Resolution::Broken | Resolution::MailboxLimit => {
                 VrfyReply::NotVerified
@@ -55,7 +69,7 @@ impl Names<'_> {
                 Some(lines) => ExpnReply::Expanded(lines),
                 None => ExpnReply::NotExpandedUtf8,
             },
-            Resolution::Unknown => ExpnReply::ListUnknown,
+            Resolution::Unknown | Resolution::Moved { .. } => ExpnReply::ListUnknown,
             Resolution::NotLocal { .. } | Resolution::Broken | Resolution::MailboxLimit => {
                 ExpnReply::NotExpanded
             }
@@ -75,13 +89,23 @@ impl Names<'_> {
             }
             Lookup::Name(name) => name,
         };
-        let mut named = self.directory.named(&name, self.mailboxes).into_iter();
-        match (named.next(), named.next()) {
+        let mut named = self.directory.named(&name, self.mailboxes);
+        match (named.pop(), named.is_empty()) {
             (None, _) => Err(NoOne::Unknown),
-            (Some(mailbox), None) => Ok(ForwardPath::Mailbox(mailbox)),
-            (Some(_), Some(_)) => Err(NoOne::Ambiguous),
+            (Some(mailbox), true) => Ok(ForwardPath::Mailbox(mailbox)),
+            (Some(mailbox), false) => {
+                named.push(mailbox);
+                Err(NoOne::Ambiguous(named))
+            }
         }
     }
+}
+
+/// A new address as 251 and 551 show it: in brackets; none where it needs UTF-8 and the client can't take
+/// it (RFC 6531 3.7.4.1).
+pub(crate) fn shown(new_address: Option<Mailbox>, smtputf8: bool) -> Option<Text> {
+    let text = Text::with_utf8(&format!("<{}>", new_address?));
+    (smtputf8 || !text.needs_utf8()).then_some(text)
 }
 
 /// Each address in brackets on a line; none if that needs UTF-8 and the client can't take it (RFC 6531 3.7.4.2).

@@ -120,6 +120,22 @@ impl<S: QueueStore> Transaction<S> {
         })
     }
 
+    /// Whom it is from.
+    pub(crate) fn reverse_path(&self) -> &ReversePath {
+        &self.reverse_path
+    }
+
+    /// Whether it is one of RFC 6531, so that its client takes UTF-8 in replies.
+    pub(crate) fn is_utf8(&self) -> bool {
+        self.parameters.smtputf8
+    }
+
+    /// What its accepted recipients were called, each as often as it has targets.
+    pub(crate) fn origins(&self) -> Vec<&Mailbox> {
+        let origins = self.recipients.iter().map(|recipient| &recipient.origin);
+        origins.collect()
+    }
+
     /// Whether so many more targets are within bounds.
     pub(crate) fn has_room(&self, more: usize) -> bool {
         self.recipients.len() + more <= MOST_TARGETS
@@ -222,6 +238,11 @@ impl<S: QueueStore> Transaction<S> {
 }
 
 impl<S: QueueStore> Pending<S> {
+    /// The first octets of the message, as many as were to be kept.
+    pub(crate) fn header(&self) -> &[u8] {
+        self.complete.header()
+    }
+
     /// Makes it durable. When this returns a receipt, the message is on disk and is ours.
     pub(crate) async fn commit(
         self,

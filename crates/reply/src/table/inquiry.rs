@@ -25,8 +25,8 @@ crate::table::rows! {
         NeedsUtf8 550 ["5.6.8"] "Requested action not taken: reply needs SMTPUTF8", config row, "RFC 6531 3.7.4.2";
         /// The mailbox has moved, and the new address (in `<>`) may be shown.
         MovedTo(forward_path: Text) 551 ["5.1.6"] "User not local; please try", config row, "RFC 5321 3.4";
-        /// The string fits several mailboxes.
-        AmbiguousName 553 ["5.1.4"] "Requested action not taken: mailbox name not allowed: user ambiguous", config row, "RFC 5321 3.5.1";
+        /// The string fits several mailboxes; which may be told.
+        AmbiguousName(lines: Lines) 553 ["5.1.4"] "Requested action not taken: mailbox name not allowed: user ambiguous", config row, "RFC 5321 3.5.1";
         /// A mailbox name that isn't allowed.
         NameNotAllowed 553 ["5.1.3"] "Requested action not taken: mailbox name not allowed", config row, "RFC 5321 3.5.1";
         /// A form of string that can't be looked up.

@@ -31,6 +31,7 @@ fn other(old: &Settings) -> Settings {
         customers: Default::default(),
         directory: Arc::new(Directory::new(vec![domain], None, Routes::default()).0),
         trusted_networks: Vec::new(),
+        rules: Default::default(),
         session: Arc::new(session),
         limits,
     }

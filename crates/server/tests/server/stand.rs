@@ -13,7 +13,7 @@ use postroad_host::net::Listener;
 use postroad_host::tasks;
 use postroad_policy::ConnectionLimits;
 use postroad_reply::QueueId;
-use postroad_server::{Budget, Delivery, Limits, QueueRuns, Server, Services};
+use postroad_server::{Budget, Delivery, Limits, QueueRuns, Rules, Server, Services};
 use postroad_session::server::Settings;
 use postroad_store::{Entry, Leased, MemoryStore, QueueStore};
 use postroad_wire::address::{self, Domain, LocalPart, Mailbox};
@@ -104,6 +104,7 @@ pub(crate) struct Plan<S> {
     pub(crate) mailboxes: Mailboxes,
     pub(crate) customers: Customers,
     pub(crate) trusted_networks: Vec<IpNet>,
+    pub(crate) rules: Rules,
     /// In octets.
     pub(crate) body_budget: usize,
     /// In octets.
@@ -139,6 +140,7 @@ impl<S: QueueStore + Clone> Plan<S> {
             mailboxes: Mailboxes::new(2, []),
             customers: Customers::default(),
             trusted_networks: Vec::new(),
+            rules: Rules::default(),
             body_budget: 1000 * SHARE as usize,
             envelope_budget: 64 << 20,
             fresh: 1000,
@@ -159,6 +161,7 @@ impl<S: QueueStore + Clone> Plan<S> {
                 directory: Arc::new(self.directory),
                 customers: self.customers,
                 trusted_networks: self.trusted_networks,
+                rules: self.rules,
                 session: Arc::new(self.session),
                 limits: self.limits,
             })),

@@ -2,15 +2,15 @@
 
 use bytes::Bytes;
 use postroad_reply::{
-    AnySyntax, AtrnGate, Closing, Command as Row, DataGate, EtrnGate, HelpGate, LhloGate, Phase,
-    QuitGate, Reply, SamlGate, SendGate, SomlGate, TurnGate,
+    AnySyntax, AtrnGate, Closing, Command as Row, DataGate, EtrnGate, ExpnGate, HelpGate, LhloGate,
+    Phase, QuitGate, Reply, SamlGate, SendGate, SomlGate, TurnGate, VrfyGate,
 };
 use postroad_wire::command::{Command, Verb, is_of_another_protocol};
 
 use super::desk::{Desk, Line};
 use super::event::Closed;
 use super::security::{had_before, tls_needed};
-use super::settings::{AuthRule, Settings, TlsRule};
+use super::settings::{AuthRule, LookupRule, Settings, TlsRule};
 use super::state::{Commands, Hello, State, Transaction, Turned};
 use super::syntax;
 
@@ -175,6 +175,12 @@ pub(super) fn switched_off(verb: Verb, settings: &Settings) -> Option<Reply> {
     Some(match verb {
         Verb::Lhlo => LhloGate::WrongProtocol.into(),
         Verb::Help if !settings.help => HelpGate::SwitchedOff.into(),
+        Verb::Vrfy if settings.vrfy == LookupRule::NotImplemented => {
+            VrfyGate::NotImplemented.into()
+        }
+        Verb::Expn if settings.expn == LookupRule::NotImplemented => {
+            ExpnGate::NotImplemented.into()
+        }
         Verb::Bdat if !settings.offered.chunking => AnySyntax::UnknownVerb.into(),
         Verb::Send => SendGate::SwitchedOff.into(),
         Verb::Soml => SomlGate::SwitchedOff.into(),

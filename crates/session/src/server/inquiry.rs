@@ -63,6 +63,8 @@ impl Commands {
                 desk.say(VrfyGate::SwitchedOff);
                 State::Commands(self)
             }
+            // `switched_off` has answered.
+            LookupRule::NotImplemented => self.refuse(Row::Vrfy, VrfyGate::NotImplemented, desk),
             LookupRule::Asked => {
                 desk.ask(|ticket| Event::Vrfy {
                     ticket,
@@ -83,6 +85,8 @@ impl Commands {
                 desk.say(ExpnGate::SwitchedOff);
                 State::Commands(self)
             }
+            // `switched_off` has answered.
+            LookupRule::NotImplemented => self.refuse(Row::Expn, ExpnGate::NotImplemented, desk),
             LookupRule::Asked => {
                 desk.ask(|ticket| Event::Expn {
                     ticket,

@@ -146,6 +146,9 @@ pub enum LookupRule {
     Undisclosed,
     /// The handler is asked.
     Asked,
+    /// 502 whatever is asked: for EXPN where there are no lists (RFC 5321 4.2.4), for VRFY in the historic
+    /// mode alone.
+    NotImplemented,
 }
 
 impl Settings {
