@@ -54,6 +54,8 @@ pub(crate) fn all(config: &Config, reader: &mut Reader) {
         1,
         "",
     );
+    access_too_early(config, reader);
+    moved_nowhere(config, reader);
     group_without_user(config, reader);
     no_listener(config, reader);
     listeners_twice(config, reader);
@@ -104,6 +106,39 @@ fn fits(reader: &mut Reader, less: (&str, Size), more: (&str, Size), times: u64,
     let what = format!("does not fit: `{}` is over {part}`{}`", less.0, more.0);
     let advice = format!("make the one at most {part}the other");
     reader.wrong_key(written, &what, &advice);
+}
+
+/// A rule can't be asked before what it names is known.
+fn access_too_early(config: &Config, reader: &mut Reader) {
+    if reader.has(&format!("access[{}]", config.access.len())) {
+        return; // One could not be read, so the others' places in the list are not the file's.
+    }
+    for (index, rule) in config.access.iter().enumerate() {
+        if rule.at.is_some_and(|at| at < rule.known_at()) {
+            let advice = "name a later step, or leave it out";
+            let key = format!("access[{index}].at");
+            reader.wrong_key(&key, "is before all that the rule names is known", advice);
+        }
+    }
+}
+
+/// Mail is sent on only to an address that is known, and only such an address can be shown.
+fn moved_nowhere(config: &Config, reader: &mut Reader) {
+    if reader.has(&format!("moved[{}]", config.moved.len())) {
+        return; // As above.
+    }
+    for (index, moved) in config.moved.iter().enumerate() {
+        let key = format!("moved[{index}].new_address");
+        if moved.new_address.is_some() || reader.is_wrong(&key) {
+            continue;
+        }
+        for (wanted, setting) in [(moved.forward, "forward"), (moved.show, "show")] {
+            if wanted {
+                let key = format!("moved[{index}].{setting}");
+                reader.wrong_key(&key, "has no new_address beside it", "name the new address");
+            }
+        }
+    }
 }
 
 fn group_without_user(config: &Config, reader: &mut Reader) {

@@ -23,7 +23,10 @@ pub use reference::reference;
 pub use route::{RouteDomain, RouteHop};
 pub use settings::Config;
 pub use table::{Change, Reload};
-pub use value::{BareLineEnds, Level, LogFormat, Size, SocketPath, Tells};
+pub use value::{
+    AccessAction, AccessReason, AccessStep, BareLineEnds, ExpnInquiry, Inquiry, Level, LogFormat,
+    Size, SocketPath, Tells,
+};
 
 use postroad_wire::address::Domain;
 

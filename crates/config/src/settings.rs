@@ -17,7 +17,10 @@ use crate::table::{
     Change, Chapter, Check, Entry, Listed, Preset, Reload, Section, any, is, required, unset,
     within,
 };
-use crate::value::{BareLineEnds, Level, LogFormat, Size, SocketPath, Tells, Value};
+use crate::value::{
+    AccessAction, AccessReason, AccessStep, BareLineEnds, ExpnInquiry, Inquiry, Level, LogFormat,
+    Size, SocketPath, Tells, Value,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -129,10 +132,16 @@ settings! {
         /// What becomes of a message with a CR or LF that is not part of a CRLF: `"refuse"`
         /// answers 554 (RFC 5321 2.3.8), `"normalise"` makes each a CRLF. Neither ends the data.
         bare_line_ends: BareLineEnds = is(BareLineEnds::Refuse), any(), NextConnection;
-        /// Whether VRFY says which mailboxes there are. Off, it answers 252 (RFC 5321 7.3).
-        vrfy: bool = is(false), any(), NextConnection;
-        /// Whether EXPN says what an alias stands for. Off, it answers 252 (RFC 5321 7.3).
-        expn: bool = is(false), any(), NextConnection;
+        /// Whom VRFY tells which mailboxes there are: `"everybody"`, `"trusted"` clients, or
+        /// `"nobody"`. Who isn't told hears 252 whatever is asked, and nothing is looked up for it (RFC
+        /// 5321 7.3).
+        vrfy: Inquiry = is(Inquiry::Nobody), any(), NextConnection;
+        /// Whom EXPN tells what an alias stands for, likewise. With `"not-implemented"` it answers
+        /// 502, as a server without lists may (RFC 5321 4.2.4).
+        expn: ExpnInquiry = is(ExpnInquiry::Nobody), any(), NextConnection;
+        /// The networks whose clients are trusted to ask who is here. So is every client that has
+        /// authenticated. They alone hear the new address of somebody who has moved.
+        inquiry_networks: Vec<IpNet> = is(Vec::new()), any(), Live;
         /// Whether HELP is answered and offered.
         help: bool = is(true), any(), NextConnection;
     }
@@ -155,6 +164,55 @@ settings! {
         /// What separates a mailbox from the detail behind it: mail for `anna+lists` goes to
         /// `anna`, unless there is a mailbox `anna+lists`. One character, or `""` for none.
         recipient_delimiter: Delimiter = is(Delimiter(Some('+'))), any(), Live;
+    }
+
+    /// Somebody who has left a local domain (RFC 5321 3.4). Mail for the old address is sent on to the
+    /// new one (250), or refused (550 5.1.6). A client that is trusted to ask (`smtp.inquiry_networks`)
+    /// can be told the new address with it (251, 551).
+    list moved: Moved {
+        /// The old address, in a local domain. It is neither a mailbox nor an alias any more.
+        address: Mailbox = required(), any(), Live;
+        /// The new one. Unset, it isn't known.
+        new_address: Option<Mailbox> = unset(), any(), Live;
+        /// Whether mail is sent on. A route has to lead to the new address, if it isn't here.
+        forward: bool = is(false), any(), Live;
+        /// Whether the new address is told to clients that are trusted to ask.
+        show: bool = is(false), any(), Live;
+    }
+
+    /// A rule of access. It is for whom all fits that it says; what it leaves out fits everybody. Of the
+    /// rules of one step the first that fits decides, and those after it aren't asked. A rule that
+    /// accepts takes nothing away from what the server demands of all. Case makes no difference, and in
+    /// patterns `*` stands for anything.
+    list access: Access {
+        /// What the log calls it. Unset, it is `access[N]`, counted from 0.
+        name: Option<String> = unset(), any(), Live;
+        /// The step at which it is asked. Unset, it is the first at which all that it names is known.
+        at: Option<AccessStep> = unset(), any(), Live;
+        /// The client's address is in one of these networks.
+        networks: Vec<IpNet> = is(Vec::new()), any(), Live;
+        /// What the client says after HELO or EHLO fits one of these patterns: `["*.dynamic.example"]`.
+        hello: Vec<String> = is(Vec::new()), any(), Live;
+        /// The sender's address fits one of these: `["*@example.com", "<>"]`, the second being the null
+        /// sender of notices.
+        senders: Vec<String> = is(Vec::new()), any(), Live;
+        /// A recipient's address fits one of these; at `data` and `message` one of all that were
+        /// accepted. `<Postmaster>` without a domain fits none.
+        recipients: Vec<String> = is(Vec::new()), any(), Live;
+        /// The client has authenticated as one of these: `["anna", "certificate:mx.home.example"]`.
+        users: Vec<String> = is(Vec::new()), any(), Live;
+        /// A field of the message's header, as one line, fits one of these: `["Subject: *lottery*"]`.
+        /// 64 KiB of the header are looked at.
+        header: Vec<String> = is(Vec::new()), any(), Live;
+        /// What becomes of it: `"refuse"` for good (5yz), `"defer"` (4yz), `"disconnect"` (421), or
+        /// `"accept"`. HELO and EHLO know no 4yz: to defer there is to disconnect.
+        then: AccessAction = required(), any(), Live;
+        /// Why, which chooses the reply: `"policy"`; at RCPT and MAIL `"name"`, an address that isn't
+        /// allowed (553); at RCPT `"disabled"`, a mailbox that is (550 5.2.1, 450), and `"closed-list"`, a
+        /// list that isn't open to this sender (550 5.7.2, 450 4.2.4).
+        reason: AccessReason = is(AccessReason::Policy), any(), Live;
+        /// What the client is told, instead of the words of the reply table.
+        text: Option<String> = unset(), any(), Live;
     }
 
     /// Where mail goes that isn't delivered here. The closest route counts: a domain's own, then one
@@ -282,6 +340,23 @@ impl Listed for Listener {
     const WHEN_ABSENT: &'static str = "Without any, the server listens on `127.0.0.1:2525`.";
 }
 
+impl Listed for Moved {
+    fn when_absent(_: &Machine) -> Vec<Moved> {
+        Vec::new()
+    }
+
+    const WHEN_ABSENT: &'static str = "Without any, nobody has moved.";
+}
+
+impl Listed for Access {
+    fn when_absent(_: &Machine) -> Vec<Access> {
+        Vec::new()
+    }
+
+    const WHEN_ABSENT: &'static str = "Without any, nobody is refused but by what the server demands of \
+        all.";
+}
+
 impl Listed for Route {
     fn when_absent(_: &Machine) -> Vec<Route> {
         Vec::new()
@@ -317,4 +392,25 @@ impl Listed for LocalDomain {
 
     const WHEN_ABSENT: &'static str = "Without any, `hostname` and `localhost` are local domains with \
         `create_mailboxes = true`.";
+}
+
+impl Access {
+    /// The step at which it is asked.
+    pub fn step(&self) -> AccessStep {
+        self.at.unwrap_or_else(|| self.known_at())
+    }
+
+    /// The first step at which all that it names is known.
+    pub(crate) fn known_at(&self) -> AccessStep {
+        // Who has authenticated has done so after its EHLO, and before its MAIL.
+        let named = [
+            (AccessStep::Message, self.header.is_empty()),
+            (AccessStep::Rcpt, self.recipients.is_empty()),
+            (AccessStep::Mail, self.senders.is_empty()),
+            (AccessStep::Mail, self.users.is_empty()),
+            (AccessStep::Hello, self.hello.is_empty()),
+        ];
+        let last = named.iter().find(|(_, is_left_out)| !is_left_out);
+        last.map_or(AccessStep::Connect, |(step, _)| *step)
+    }
 }

@@ -48,6 +48,73 @@ pub enum Tells {
     Nothing,
 }
 
+/// Who is told the truth by VRFY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inquiry {
+    /// Every client.
+    Everybody,
+    /// Clients that are trusted to ask.
+    Trusted,
+    /// No client.
+    Nobody,
+}
+
+/// Who is told the truth by EXPN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpnInquiry {
+    /// Every client.
+    Everybody,
+    /// Clients that are trusted to ask.
+    Trusted,
+    /// No client.
+    Nobody,
+    /// There is no such command.
+    NotImplemented,
+}
+
+/// Where in a conversation a rule of access is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AccessStep {
+    /// At the greeting.
+    Connect,
+    /// At HELO or EHLO.
+    Hello,
+    /// At MAIL.
+    Mail,
+    /// At RCPT.
+    Rcpt,
+    /// At DATA or the first BDAT.
+    Data,
+    /// When the message is there.
+    Message,
+}
+
+/// What a rule of access does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessAction {
+    /// Nothing, and no other rule is asked.
+    Accept,
+    /// Refuses for good.
+    Refuse,
+    /// Refuses for now.
+    Defer,
+    /// Ends the session.
+    Disconnect,
+}
+
+/// Why a rule of access refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessReason {
+    /// It is the site's wish.
+    Policy,
+    /// The address isn't allowed.
+    Name,
+    /// The mailbox is disabled.
+    Disabled,
+    /// The list isn't open to the sender.
+    ClosedList,
+}
+
 /// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -268,6 +335,16 @@ macro_rules! words {
 }
 
 words! {
+    Inquiry { Everybody "everybody", Trusted "trusted", Nobody "nobody" }
+    ExpnInquiry {
+        Everybody "everybody", Trusted "trusted", Nobody "nobody",
+        NotImplemented "not-implemented"
+    }
+    AccessStep {
+        Connect "connect", Hello "hello", Mail "mail", Rcpt "rcpt", Data "data", Message "message"
+    }
+    AccessAction { Accept "accept", Refuse "refuse", Defer "defer", Disconnect "disconnect" }
+    AccessReason { Policy "policy", Name "name", Disabled "disabled", ClosedList "closed-list" }
     BareLineEnds { Refuse "refuse", Normalise "normalise" }
     Tells { Number "number", Whether "whether", Nothing "nothing" }
     LogFormat { Auto "auto", Text "text", Json "json" }

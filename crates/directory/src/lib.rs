@@ -23,6 +23,7 @@ pub use customers::{Called, Customer, Customers, Told};
 pub use directory::{Directory, LocalDomain, Moved, NextHop, Resolution};
 pub use identity::Identity;
 pub use mailboxes::{Mailboxes, Reservation};
+pub use name::is_same_domain;
 pub use problem::{DirectoryProblem, Fault, Place};
 pub use routes::{RouteFor, RoutedTwice, Routes, Way};
 pub use walk::MAX_TARGETS;

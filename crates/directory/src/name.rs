@@ -8,6 +8,11 @@ pub(crate) fn domain(name: &Domain) -> String {
     idna::domain_to_ascii(name.as_str()).unwrap_or_else(|_| name.as_str().to_ascii_lowercase())
 }
 
+/// Whether two names are of the same domain: case makes no difference, and U-labels are A-labels.
+pub fn is_same_domain(one: &Domain, other: &Domain) -> bool {
+    domain(one) == domain(other)
+}
+
 /// A local-part of ours as it is compared.
 pub(crate) fn local(name: &LocalPart) -> String {
     name.as_str().to_lowercase()

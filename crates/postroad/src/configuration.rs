@@ -1,15 +1,16 @@
 //! Reads the one file, and says all that is wrong with it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use postroad_config::settings::LocalDomain;
+use postroad_config::settings::{self, LocalDomain};
 use postroad_config::{Config, Faulty, Problem};
 use postroad_directory::{Directory, Place, RoutedTwice, Routes};
 use postroad_host::disk::real::RealDisk;
 use postroad_host::disk::{Disk, DiskFile, Open};
-use postroad_wire::address::{Host, Limits, LocalPart, Mailbox};
+use postroad_wire::address::{Domain, Host, Limits, LocalPart, Mailbox};
 
 use crate::{privileges, wiring};
 
@@ -95,7 +96,7 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, Unusable> {
 }
 
 fn concerns_the_directory(key: &str) -> bool {
-    ["domain", "mailboxes", "route"]
+    ["domain", "mailboxes", "moved", "route"]
         .iter()
         .any(|table| key.starts_with(table))
 }
@@ -160,6 +161,16 @@ fn directory(config: &Config) -> (Directory, Vec<Problem>) {
                     (alias.name.clone(), targets.collect())
                 })
                 .collect(),
+            moved: moved_from(config, &domain.name)
+                .map(|(_, moved)| {
+                    let to = postroad_directory::Moved {
+                        to: moved.new_address.clone(),
+                        forward: moved.forward,
+                        show: moved.show,
+                    };
+                    (moved.address.local.clone(), to)
+                })
+                .collect(),
             create_mailboxes: domain.create_mailboxes,
             recipient_delimiter: domain.recipient_delimiter.0,
         })
@@ -171,7 +182,39 @@ fn directory(config: &Config) -> (Directory, Vec<Problem>) {
         let what = problem.fault.to_string();
         config.problem(&key(config, problem.place), &what, problem.fault.advice())
     });
-    (directory, problems.chain(twice).collect())
+    let problems = problems.chain(twice).chain(moved_from_elsewhere(config));
+    let problems = problems.collect();
+    (directory, problems)
+}
+
+/// Who has left a domain, with the place in the list.
+fn moved_from<'c>(
+    config: &'c Config,
+    domain: &'c Domain,
+) -> impl Iterator<Item = (usize, &'c settings::Moved)> {
+    let of_domain = move |moved: &settings::Moved| match &moved.address.host {
+        Host::Domain(host) => postroad_directory::is_same_domain(host, domain),
+        Host::Literal(_) => false,
+    };
+    let moved = config.moved.iter().enumerate();
+    moved.filter(move |(_, moved)| of_domain(moved))
+}
+
+/// Who has left a domain that isn't local.
+fn moved_from_elsewhere(config: &Config) -> Vec<Problem> {
+    let here: BTreeSet<usize> = config
+        .domain
+        .iter()
+        .flat_map(|domain| moved_from(config, &domain.name).map(|(index, _)| index))
+        .collect();
+    (0..config.moved.len())
+        .filter(|index| !here.contains(index))
+        .map(|index| {
+            let key = format!("moved[{index}].address");
+            let advice = "name an address of a local domain";
+            config.problem(&key, "is in no local domain", advice)
+        })
+        .collect()
 }
 
 /// The routes of a configuration, and which of them are there twice.
@@ -195,6 +238,14 @@ fn key(config: &Config, place: Place) -> String {
         Place::Postmaster => "mailboxes.postmaster".into(),
         Place::Domain(domain) => format!("domain[{domain}].name"),
         Place::Mailbox { domain, mailbox } => format!("domain[{domain}].mailboxes[{mailbox}]"),
+        Place::Moved { domain, moved } => {
+            let of_domain = config.domain.get(domain);
+            let mut of_domain = of_domain
+                .into_iter()
+                .flat_map(|domain| moved_from(config, &domain.name));
+            let index = of_domain.nth(moved).map_or(0, |(index, _)| index);
+            format!("moved[{index}].address")
+        }
         Place::Alias { domain, alias } => config.alias_key(domain, alias, None),
         Place::Target {
             domain,

@@ -22,6 +22,7 @@ mod reload;
 mod reports;
 mod sendmail;
 mod serve;
+mod site;
 mod wiring;
 
 use std::process::ExitCode;

@@ -46,7 +46,9 @@ impl NextHops for Routing {
         let directory = &self.settings.load().directory;
         match directory.resolve(&path, &self.mailboxes) {
             Resolution::Local { targets, .. } if targets.contains(mailbox) => Ok(()),
-            Resolution::Local { .. } | Resolution::Unknown => Err(NoMailbox::Unknown),
+            Resolution::Local { .. } | Resolution::Unknown | Resolution::Moved { .. } => {
+                Err(NoMailbox::Unknown)
+            }
             // That the domain isn't local any more, the next attempt finds by itself.
             Resolution::NotLocal { .. } | Resolution::Broken | Resolution::MailboxLimit => {
                 Err(NoMailbox::NotNow)
@@ -74,6 +76,7 @@ impl NextHops for Routing {
             // Where nothing leads, and where nobody is, it fails, and nobody is told of that.
             Resolution::NotLocal { .. }
             | Resolution::Unknown
+            | Resolution::Moved { .. }
             | Resolution::Broken
             | Resolution::MailboxLimit => vec![reverse_path.clone()],
         };

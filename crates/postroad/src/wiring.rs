@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postroad_config::settings::OnDemand;
-use postroad_config::{BareLineEnds, Config, Level, LogFormat, RouteDomain, RouteHop, Size, Tells};
+use postroad_config::{
+    BareLineEnds, Config, ExpnInquiry, Inquiry, Level, LogFormat, RouteDomain, RouteHop, Size,
+    Tells,
+};
 use postroad_delivery::{Notices, Pace, Patience, peer};
 use postroad_directory::{Customer, Customers, Directory, RouteFor, Told, Way};
 use postroad_policy::ConnectionLimits;
@@ -14,6 +17,8 @@ use postroad_queue::{RetryPlan, scheduler};
 use postroad_session::server::{BareLineEndRule, Limits, LookupRule, Settings, Timeouts};
 use postroad_spool::Options;
 use postroad_wire::address::{self, HeloName};
+
+use crate::site;
 
 /// How long a message is leased to one attempt; long work renews it.
 const LEASE: Duration = Duration::from_secs(300);
@@ -24,13 +29,6 @@ const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
 /// What a session may do.
 fn session(config: &Config) -> Settings {
     let (limits, timeouts) = (&config.limits, &config.timeouts);
-    let lookup = |on| {
-        if on {
-            LookupRule::Asked
-        } else {
-            LookupRule::Undisclosed
-        }
-    };
     Settings {
         limits: Limits {
             // These bounds are u32 in the configuration and fit usize wherever this runs.
@@ -58,8 +56,15 @@ fn session(config: &Config) -> Settings {
             BareLineEnds::Refuse => BareLineEndRule::Refuse,
             BareLineEnds::Normalise => BareLineEndRule::Normalise,
         },
-        vrfy: lookup(config.smtp.vrfy),
-        expn: lookup(config.smtp.expn),
+        vrfy: match config.smtp.vrfy {
+            Inquiry::Everybody | Inquiry::Trusted => LookupRule::Asked,
+            Inquiry::Nobody => LookupRule::Undisclosed,
+        },
+        expn: match config.smtp.expn {
+            ExpnInquiry::Everybody | ExpnInquiry::Trusted => LookupRule::Asked,
+            ExpnInquiry::Nobody => LookupRule::Undisclosed,
+            ExpnInquiry::NotImplemented => LookupRule::NotImplemented,
+        },
         help: config.smtp.help,
         ..Settings::new(config.server.hostname.clone())
     }
@@ -71,6 +76,7 @@ pub(crate) fn settings(config: &Config, directory: &Arc<Directory>) -> postroad_
         directory: Arc::clone(directory),
         customers: customers(config),
         trusted_networks: config.relay.trusted_networks.clone(),
+        rules: site::rules(config),
         session: Arc::new(session(config)),
         limits: server(config),
     }

@@ -20,6 +20,8 @@ fn names_are_told_only_where_that_is_switched_on() {
         let mut plan = Plan::new();
         plan.session.vrfy = LookupRule::Asked;
         plan.session.expn = LookupRule::Asked;
+        plan.rules.inquiries.vrfy_for_all = true;
+        plan.rules.inquiries.expn_for_all = true;
         let stand = plan.start();
         let mut client = stand.connected().await;
         let listed = client.expect("EHLO client.example", "250-").await;
@@ -40,7 +42,7 @@ fn names_are_told_only_where_that_is_switched_on() {
         client.expect("EXPN nobody", "550 ").await;
         client.expect("VRFY Postmaster", "250 2.1.5 ").await;
         stand.mailboxes.add(&mailbox("bob@new.example"));
-        client.expect("VRFY bob", "553 5.1.4 ").await;
+        client.expect("VRFY bob", "553-5.1.4 ").await;
         client.expect("VRFY bob@new.example", "250 2.1.5 ").await;
         stand.mailboxes.add(&mailbox("carl@new.example"));
         client.expect("VRFY carl", "250 2.1.5 ").await;

@@ -1,0 +1,63 @@
+//! Makes the rules of a site from its tables.
+
+use postroad_config::settings::Access;
+use postroad_config::{AccessAction, AccessReason, AccessStep, Config, ExpnInquiry, Inquiry};
+use postroad_policy::Reason;
+use postroad_policy::access::{AccessRule, AccessRules, Action, Pattern, Step};
+use postroad_reply::Text;
+use postroad_server::{Inquiries, Rules};
+
+/// What a site's own tables say.
+pub(crate) fn rules(config: &Config) -> Rules {
+    let access = config.access.iter().enumerate();
+    Rules {
+        access: AccessRules::new(
+            access
+                .map(|(index, rule)| access_rule(index, rule))
+                .collect(),
+        ),
+        inquiries: Inquiries {
+            vrfy_for_all: config.smtp.vrfy == Inquiry::Everybody,
+            expn_for_all: config.smtp.expn == ExpnInquiry::Everybody,
+            networks: config.smtp.inquiry_networks.clone(),
+        },
+    }
+}
+
+fn access_rule(index: usize, rule: &Access) -> AccessRule {
+    let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
+    let reason = match rule.reason {
+        AccessReason::Policy => Reason::PolicyRefused,
+        AccessReason::Name => Reason::NameNotAllowed,
+        AccessReason::Disabled => Reason::MailboxDisabled,
+        AccessReason::ClosedList => Reason::ListClosed,
+    };
+    AccessRule {
+        name: rule
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("access[{index}]")),
+        at: match rule.step() {
+            AccessStep::Connect => Step::Connect,
+            AccessStep::Hello => Step::Hello,
+            AccessStep::Mail => Step::Mail,
+            AccessStep::Rcpt => Step::Rcpt,
+            AccessStep::Data => Step::Data,
+            AccessStep::Message => Step::Message,
+        },
+        networks: rule.networks.clone(),
+        hello: patterns(&rule.hello),
+        senders: patterns(&rule.senders),
+        recipients: patterns(&rule.recipients),
+        // Every text is an identity.
+        users: rule.users.iter().flat_map(|user| user.parse()).collect(),
+        header: patterns(&rule.header),
+        then: match rule.then {
+            AccessAction::Accept => Action::Accept,
+            AccessAction::Refuse => Action::Refuse(reason),
+            AccessAction::Defer => Action::Defer(reason),
+            AccessAction::Disconnect => Action::Disconnect,
+        },
+        text: rule.text.as_deref().map(Text::new),
+    }
+}
