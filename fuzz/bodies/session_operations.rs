@@ -10,7 +10,7 @@ use postroad_clock::Mono;
 use postroad_reply::{
     AtrnReply, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfDataReply, EtrnReply,
     ExpnReply, HeloReply, MailReply, QueueId, RcptReply, Receipt, Rule, Situation, Text,
-    TransactionId, VrfyReply,
+    TransactionId, TurnReply, VrfyReply,
 };
 use postroad_session::server::{
     BareLineEndRule, Event, LookupRule, Roles, ServerSession, SessionId, Settings, Want,
@@ -36,7 +36,7 @@ const LINES: [&[u8]; 20] = [
     b".\r\n",
     b"\r\n.\r\n",
     b"RSET\r\n",
-    b"VRFY b\r\nETRN b.example\r\nEXPN b\r\nNOOP\r\nHELP\r\nATRN\r\n",
+    b"VRFY b\r\nETRN b.example\r\nEXPN b\r\nNOOP\r\nHELP\r\nTURN\r\nATRN\r\n",
     b"QUIT\r\n",
     b"FOO\0\r\n",
 ];
@@ -92,6 +92,7 @@ impl World {
         settings.roles = Roles {
             etrn: true,
             atrn: true,
+            turn: true,
         };
         settings.offered.chunking = mode & 8 == 0;
         if mode & 16 != 0 {
@@ -305,6 +306,7 @@ impl World {
             Event::Vrfy { ticket, .. } => session.answer(ticket, VrfyReply::MailboxUnknown, now),
             Event::Expn { ticket, .. } => session.answer(ticket, ExpnReply::ListUnknown, now),
             Event::Etrn { ticket, .. } => session.answer(ticket, EtrnReply::Started, now),
+            Event::Turn { ticket } => session.answer(ticket, TurnReply::Refused, now),
             Event::Atrn { ticket, .. } if accepts => {
                 session.answer(ticket, AtrnReply::RolesChanged, now)
             }

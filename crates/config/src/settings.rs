@@ -234,6 +234,9 @@ settings! {
         name: String = required(), any(), Live;
         /// Whose mail it may call for: `"example.com"`, or `"*.example.com"` for all below it.
         domains: Vec<RouteDomain> = required(), any(), Live;
+        /// Who may call for it, and who alone may collect it over its own connection (ATRN, TURN): users
+        /// who have authenticated, or `"certificate:NAME"`, where a client has one for that name.
+        users: Vec<String> = is(Vec::new()), any(), Live;
         /// The networks whose clients may ask for a queue run (ETRN) without saying who they are.
         networks: Vec<IpNet> = is(Vec::new()), any(), Live;
         /// How much ETRN tells of what waits: `"number"` of messages (251, 253), `"whether"` there are

@@ -227,10 +227,11 @@ fn called(domain: &str) -> Called {
         name: "home".into(),
         domains: vec![RouteFor::Domain(domain.clone())],
         networks: vec!["127.0.0.1/32".parse().expect("a network")],
+        identities: Vec::new(),
         told: Told::default(),
     }]);
     let here = "127.0.0.1".parse().expect("an address");
-    let called = customers.node(&Node::Domain(domain), here);
+    let called = customers.node(&Node::Domain(domain), here, &[]);
     called.expect("the domain is the customer's")
 }
 

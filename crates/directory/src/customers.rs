@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use postroad_wire::address::{Domain, Host};
 use postroad_wire::command::Node;
 
+use crate::identity::Identity;
 use crate::name;
 use crate::routes::RouteFor;
 
@@ -16,8 +17,10 @@ pub struct Customer {
     pub name: String,
     /// Whose mail it may call for.
     pub domains: Vec<RouteFor>,
-    /// Where its clients come from.
+    /// Where clients come from that may ask for a queue run for it.
     pub networks: Vec<IpNet>,
+    /// Who may do that, too, and may collect its mail over the connection they come by.
+    pub identities: Vec<Identity>,
     /// What they are told.
     pub told: Told,
 }
@@ -43,6 +46,7 @@ struct Known {
     name: String,
     domains: Vec<Covered>,
     networks: Vec<IpNet>,
+    identities: Vec<Identity>,
     told: Told,
 }
 
@@ -70,15 +74,43 @@ impl Customers {
             name: customer.name.to_ascii_lowercase(),
             domains: customer.domains.iter().filter_map(Covered::by).collect(),
             networks: customer.networks,
+            identities: customer.identities,
             told: customer.told,
         };
         Customers(customers.into_iter().map(known).collect())
     }
 
-    /// The mail of a node, if a client of this address may call for it.
-    pub fn node(&self, node: &Node, address: IpAddr) -> Option<Called> {
-        let mut may = self.0.iter().filter(|customer| customer.knows(address));
+    /// The mail of a node, if a client of this address, or that has proved to be one of these, may ask for a
+    /// queue run.
+    pub fn node(&self, node: &Node, address: IpAddr, client: &[Identity]) -> Option<Called> {
+        let may = |customer: &&Known| customer.knows(address) || customer.is_any_of(client);
+        let mut may = self.0.iter().filter(may);
         may.find_map(|customer| customer.node(node))
+    }
+
+    /// The mail of these domains, or of all that it may have where none is named, for a client that has
+    /// proved to be one of these; none if it may not have the mail of all of them (RFC 2645 5.2.1).
+    pub fn collected(&self, domains: &[Domain], client: &[Identity]) -> Option<Called> {
+        let may = self.0.iter().filter(|customer| customer.is_any_of(client));
+        let mut called: Option<Called> = None;
+        for customer in may {
+            let of_customer = customer.domains.iter().cloned();
+            match &mut called {
+                Some(called) => called.domains.extend(of_customer),
+                None => called = Some(customer.called(of_customer.collect())),
+            }
+        }
+        let called = called?;
+        let mut named: Vec<_> = domains.iter().map(name::domain).collect();
+        if named.is_empty() {
+            return Some(called);
+        }
+        let may_have = |name: &String| called.domains.iter().any(|covered| covered.has(name));
+        let domains = named.iter().all(may_have).then(|| named.drain(..))?;
+        Some(Called {
+            domains: domains.map(Covered::Own).collect(),
+            ..called
+        })
     }
 }
 
@@ -86,6 +118,12 @@ impl Known {
     fn knows(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks.iter().any(|net| net.contains(&address))
+    }
+
+    fn is_any_of(&self, client: &[Identity]) -> bool {
+        client
+            .iter()
+            .any(|identity| self.identities.contains(identity))
     }
 
     /// What of a node is this customer's (RFC 1985 5.3).
@@ -101,11 +139,15 @@ impl Known {
             }
             Node::Subdomains(domain) => self.below(domain)?,
         };
-        Some(Called {
+        Some(self.called(domains))
+    }
+
+    fn called(&self, domains: Vec<Covered>) -> Called {
+        Called {
             customer: self.name.clone(),
             told: self.told,
             domains,
-        })
+        }
     }
 
     /// A domain and those below it, as far as they are this customer's. It has to have all that is below:
@@ -175,6 +217,7 @@ mod tests {
             name: name.into(),
             domains,
             networks: vec![network.parse().expect("the test wrote a network")],
+            identities: vec![Identity::User(name.to_lowercase())],
             told: Told::default(),
         };
         Customers::new([
@@ -199,7 +242,11 @@ mod tests {
 
     /// Which of some hosts are called for.
     fn called(node: &Node, from: &str) -> Option<Vec<&'static str>> {
-        let called = customers().node(node, from.parse().expect("an address"))?;
+        let called = customers().node(node, from.parse().expect("an address"), &[])?;
+        Some(hosts_of(&called))
+    }
+
+    fn hosts_of(called: &Called) -> Vec<&'static str> {
         let hosts = [
             "home.example",
             "a.home.example",
@@ -213,7 +260,7 @@ mod tests {
         let is_called = |host: &&str| {
             called.has(&Host::parse(host, &Limits::default()).expect("the test wrote a host"))
         };
-        Some(hosts.into_iter().filter(is_called).collect())
+        hosts.into_iter().filter(is_called).collect()
     }
 
     #[test]
@@ -265,15 +312,53 @@ mod tests {
     }
 
     #[test]
+    fn who_has_proved_to_be_the_customer_collects_what_is_its_own() {
+        let user = |name: &str| Identity::User(name.into());
+        let collected = |domains: &[&str], client: &[Identity]| {
+            let domains: Vec<_> = domains.iter().map(|text| domain(text)).collect();
+            let called = customers().collected(&domains, client)?;
+            Some(hosts_of(&called))
+        };
+        let home = [user("home")];
+        assert_eq!(
+            collected(&[], &home),
+            Some(vec!["home.example", "other.example"])
+        );
+        assert_eq!(
+            collected(&["other.example"], &home),
+            Some(vec!["other.example"])
+        );
+        // RFC 2645 5.2.1: if not all of them are its own, it gets none.
+        assert_eq!(collected(&["other.example", "office.example"], &home), None);
+        assert_eq!(collected(&[], &[user("ada")]), None);
+        assert_eq!(collected(&[], &[]), None);
+        let certificate = Identity::Certificate("home".into());
+        assert_eq!(collected(&[], &[certificate]), None);
+        let both = [user("office"), user("home")];
+        let of_both = ["other.example", "a.office.example"];
+        assert_eq!(collected(&of_both, &both), Some(of_both.to_vec()));
+        // And it may ask for a queue run from anywhere.
+        let node = Node::Domain(domain("home.example"));
+        let elsewhere = IpAddr::from([198, 51, 100, 1]);
+        assert!(customers().node(&node, elsewhere, &home).is_some());
+        assert!(customers().node(&node, elsewhere, &[]).is_none());
+    }
+
+    #[test]
     fn all_the_world_is_no_customers_domain() {
         let everything = Customers::new([Customer {
             name: "all".into(),
             domains: vec![RouteFor::Others],
             networks: vec!["0.0.0.0/0".parse().expect("a network")],
+            identities: vec![Identity::User("all".into())],
             told: Told::default(),
         }]);
         let node = Node::Domain(domain("home.example"));
         let from = IpAddr::from([192, 0, 2, 1]);
-        assert_eq!(everything.node(&node, from), None);
+        assert_eq!(everything.node(&node, from, &[]), None);
+        let all = [Identity::User("all".into())];
+        let called = everything.collected(&[], &all);
+        assert_eq!(called.map(|called| hosts_of(&called)), Some(Vec::new()));
+        assert_eq!(everything.collected(&[domain("home.example")], &all), None);
     }
 }

@@ -107,6 +107,11 @@ impl Stream {
         self.0.local_addr()
     }
 
+    /// The same, for whoever takes a connection whatever carries it.
+    pub fn into_connection(self) -> Connection {
+        Box::new(self.0)
+    }
+
     /// Waits until there is something to read, or the end; holds no buffer meanwhile. It may be
     /// wrong: read with [`try_read`](Stream::try_read) then.
     pub async fn readable(&self) -> io::Result<()> {

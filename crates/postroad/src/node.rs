@@ -8,14 +8,16 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use postroad_config::Config;
 use postroad_delivery::peer::Peers;
-use postroad_delivery::{Deliverer, Handle, InFlight, Maildirs, OnDemand, Patience, Runner};
+use postroad_delivery::{Call, Deliverer, Handle, InFlight, Maildirs, OnDemand, Patience, Runner};
 use postroad_directory::{Directory, Mailboxes};
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::real::RealDisk;
 use postroad_host::tasks::{self, Task};
+use postroad_queue::Peer;
 use postroad_reply::QueueId;
-use postroad_server::{Budget, Delivery, QueueRuns, Server, Services};
+use postroad_server::{Budget, Delivery, QueueRuns, Server, Services, Turned, Work};
+use postroad_session::client;
 use postroad_spool::Spool;
 use postroad_store::Leased;
 use postroad_telemetry::Event;
@@ -31,15 +33,37 @@ const FRESH: usize = 1000;
 
 /// The delivery, as clients can tell it something.
 #[derive(Debug)]
-struct ToldByClients(Handle);
+struct ToldByClients {
+    handle: Handle,
+    on_demand: OnDemand<RealClock>,
+    timeouts: client::Timeouts,
+}
 
 impl Delivery for ToldByClients {
     fn changed(&self, id: QueueId) {
-        self.0.changed(id);
+        self.handle.changed(id);
     }
 
     fn retried(&self) {
-        self.0.try_closed();
+        self.handle.try_closed();
+    }
+
+    fn serve(&self, turned: Turned) -> Work<usize> {
+        let (on_demand, timeouts) = (self.on_demand.clone(), self.timeouts);
+        Box::pin(async move {
+            let session = turned.session.into_client(timeouts, RealClock.mono());
+            let Some(session) = session else {
+                return 0;
+            };
+            let call = Call {
+                connection: turned.connection,
+                session,
+                peer: Peer::new(&turned.name, Some(turned.peer)),
+                called: turned.called,
+                wanted: turned.wanted,
+            };
+            on_demand.serve(call, turned.begin, turned.enough).await
+        })
     }
 }
 
@@ -73,13 +97,14 @@ impl Node {
         let patience = Arc::new(ArcSwap::from_pointee(wiring::patience(config)));
         let store = Arc::new(spool.clone());
 
-        let client = wiring::client(config);
-        let on_demand = OnDemand::new(client.timeouts, RealClock);
+        let peers = wiring::client(config);
+        let on_demand = OnDemand::new(peers.timeouts, RealClock);
+        let timeouts = peers.timeouts.session;
         let deliverer = Deliverer {
             store: Arc::clone(&store),
             maildirs,
-            peers: Peers::new(client, RealClock),
-            on_demand,
+            peers: Peers::new(peers, RealClock),
+            on_demand: on_demand.clone(),
             next_hops: Routing {
                 settings: Arc::clone(&settings),
                 mailboxes: mailboxes.clone(),
@@ -91,6 +116,11 @@ impl Node {
         };
         let runner = Runner::new(deliverer, wiring::pace(config));
         let (deliveries, delivery) = (runner.in_flight(), runner.handle());
+        let told_by_clients = ToldByClients {
+            handle: delivery.clone(),
+            on_demand,
+            timeouts,
+        };
         let (fresh, fresh_leases) = mpsc::channel::<Leased>(FRESH);
         let (stop_runner, stopped) = oneshot::channel();
         let runner = runner.run(fresh_leases, async {
@@ -108,7 +138,7 @@ impl Node {
             clock,
             body_budget: Budget::new(wiring::octets(config.limits.body_memory)),
             envelope_budget: Budget::new(wiring::octets(config.limits.envelope_memory)),
-            delivery: Arc::new(ToldByClients(delivery.clone())),
+            delivery: Arc::new(told_by_clients),
             queue_runs: QueueRuns::default(),
         });
         let reports = tasks::spawn(reports::watch(spool));

@@ -11,7 +11,7 @@ use postroad_config::{
     Tells,
 };
 use postroad_delivery::{Notices, Pace, Patience, peer};
-use postroad_directory::{Customer, Customers, Directory, RouteFor, Told, Way};
+use postroad_directory::{Customer, Customers, Directory, Identity, RouteFor, Told, Way};
 use postroad_policy::ConnectionLimits;
 use postroad_queue::{RetryPlan, scheduler};
 use postroad_session::server::{BareLineEndRule, Limits, LookupRule, Settings, Timeouts};
@@ -88,6 +88,7 @@ fn customers(config: &Config) -> Customers {
         name: on_demand.name.clone(),
         domains: on_demand.domains.iter().map(route_for).collect(),
         networks: on_demand.networks.clone(),
+        identities: on_demand.users.iter().map(|user| identity(user)).collect(),
         told: match on_demand.tells {
             Tells::Number => Told::Number,
             Tells::Whether => Told::Whether,
@@ -95,6 +96,13 @@ fn customers(config: &Config) -> Customers {
         },
     };
     Customers::new(config.on_demand.iter().map(customer))
+}
+
+/// Who a setting names.
+fn identity(text: &str) -> Identity {
+    // Every text is one.
+    let Ok(identity) = text.parse();
+    identity
 }
 
 /// Where a route leads.

@@ -13,10 +13,12 @@ use postroad_host::tasks::{self, Alarm};
 use postroad_reply::Closing;
 use postroad_session::server::{ServerSession, SessionId, Want};
 use postroad_store::QueueStore;
+use postroad_telemetry::Event;
 use tokio::sync::watch;
 
 use crate::Services;
 use crate::admission::Permit;
+use crate::collect::{self, Collection, Turned};
 use crate::conversation::Conversation;
 use crate::listen::{Running, reached};
 
@@ -109,8 +111,10 @@ impl<S: QueueStore> Connection<S> {
                 done = self.send().await;
             }
             if done.is_ok() {
-                if self.session.want() == Want::Close {
-                    break;
+                match self.session.want() {
+                    Want::Close => break,
+                    Want::Reverse => return self.turn().await,
+                    _ => {}
                 }
                 done = self.go_on().await;
                 // The runtime lets a task go on that always finds its socket ready, and a piece of
@@ -126,6 +130,52 @@ impl<S: QueueStore> Connection<S> {
             }
         }
         self.close().await
+    }
+
+    /// Hands the connection over to the delivery, which goes on as the client. What was read and not yet
+    /// taken is thrown away: both sides begin anew (RFC 821 4.1.1).
+    async fn turn(self) -> io::Result<()> {
+        let began = self.now();
+        let Connection {
+            services,
+            stream,
+            session,
+            mut conversation,
+            mut running,
+            ..
+        } = self;
+        // Nothing but a collection changes the roles.
+        let Some((Collection { called, wanted }, name)) = conversation.collection() else {
+            return Ok(());
+        };
+        let customer = called.customer.clone();
+        let (connection, peer) = conversation.client();
+        let waiting = wanted.len();
+        let mut draining = running.clone();
+        let turned = Turned {
+            connection: stream.into_connection(),
+            session,
+            peer,
+            name,
+            called,
+            begin: Box::pin(collect::begin(Arc::clone(&services), wanted.clone())),
+            wanted,
+            enough: Box::pin(async move { reached(&mut draining, Running::Draining).await }),
+        };
+        let tried = tokio::select! {
+            tried = services.delivery.serve(turned) => tried,
+            () = reached(&mut running, Running::Ending) => 0,
+        };
+        Event::MailCollected {
+            connection,
+            peer,
+            customer: &customer,
+            waiting,
+            tried,
+            took: services.clock.mono().since(began),
+        }
+        .emit();
+        Ok(())
     }
 
     /// Acts on what the session tells and asks.

@@ -11,20 +11,21 @@ use postroad_host::tasks;
 use postroad_policy::access::Step;
 use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
 use postroad_reply::{
-    Answer, AtrnReply, AuthReply, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply,
-    EndOfData, EndOfDataReply, EtrnReply, ExpnReply, HeloReply, MailReply, RcptReply, Receipt,
-    Situated, StarttlsReply, Text, TransactionId, VrfyReply,
+    Answer, AuthReply, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData,
+    EndOfDataReply, EtrnReply, ExpnReply, HeloReply, MailReply, RcptReply, Receipt, Situated,
+    StarttlsReply, Text, TransactionId, TurnReply, VrfyReply,
 };
 use postroad_session::server::{
     self as session, Event, Question, ServerSession, SessionId, Ticket,
 };
 use postroad_store::{Leased, QueueStore, Trouble};
-use postroad_wire::address::{ForwardPath, Mailbox, ReversePath};
+use postroad_wire::address::{Domain, ForwardPath, Mailbox, ReversePath};
 use postroad_wire::command::{DeliveryKind, Node};
 use postroad_wire::parameter::{MailParameters, RcptParameters};
 use tokio::sync::watch;
 
 use crate::budget::Share;
+use crate::collect::{self, Collection, Nothing};
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
 use crate::lookup::{Names, shown};
@@ -51,6 +52,8 @@ pub(crate) struct Conversation<S: QueueStore> {
     /// The address of ours that the client came to.
     own_address: IpAddr,
     transaction: Option<Transaction<S>>,
+    /// What the client may collect, if that was the last that it asked for.
+    collection: Option<Collection>,
     record: Record,
     running: watch::Receiver<Running>,
 }
@@ -79,6 +82,7 @@ impl<S: QueueStore> Conversation<S> {
             client,
             own_address: listener.ip(),
             transaction: None,
+            collection: None,
             record,
             running,
         }
@@ -89,6 +93,11 @@ impl<S: QueueStore> Conversation<S> {
         self.transaction
             .as_ref()
             .is_some_and(|transaction| transaction.intake.is_some())
+    }
+
+    /// The number of the connection, and where it comes from.
+    pub(crate) fn client(&self) -> (u64, SocketAddr) {
+        self.record.client()
     }
 
     /// Whether the client was refused at the greeting.
@@ -181,10 +190,19 @@ impl<S: QueueStore> Conversation<S> {
                 let reply = self.run_queue(node).await;
                 session.answer(ticket, reply, self.now());
             }
-            // No client has proved who it is, so the session asks no such thing.
-            Event::Atrn { ticket, .. } => {
-                session.answer(ticket, AtrnReply::Refused, self.now());
+            Event::Atrn { ticket, domains } => {
+                let found = self.collect(&domains).await;
+                session.answer(ticket, collect::atrn(found), self.now());
             }
+            Event::Turn { ticket } => match self.collect(&[]).await {
+                Ok(_) => session.answer(ticket, TurnReply::RolesChanged, self.now()),
+                Err(Nothing::NotListed) => {
+                    session.answer(ticket, TurnReply::Refused, self.now());
+                }
+                // Its row has no temporary reply but 421.
+                Err(Nothing::TooOften) => session.disconnect(Closing::LimitPassed, self.now()),
+                Err(Nothing::NotNow) => session.disconnect(Closing::Stopping, self.now()),
+            },
             Event::Replied {
                 situation,
                 enhanced,
@@ -196,15 +214,35 @@ impl<S: QueueStore> Conversation<S> {
 
     /// Starts the queue for a node (RFC 1985 5.1).
     async fn run_queue(&mut self, node: Node) -> Answer<EtrnReply> {
-        match self.settings.customers.node(&node, self.client.address) {
+        let client = &self.client;
+        let customers = &self.settings.customers;
+        match customers.node(&node, client.address, &client.identities) {
             Some(called) => {
-                queue_run::start(&self.services, self.record.connection(), node, called).await
+                queue_run::start(&self.services, self.record.client().0, node, called).await
             }
             None => {
                 let text = format!("Node {node} not allowed: it is not listed for this client");
                 Answer::from(EtrnReply::NotAllowed).text(Text::new(&text))
             }
         }
+    }
+
+    /// Finds out what the client may collect over this connection, and keeps it until the roles have
+    /// changed.
+    async fn collect(&mut self, domains: &[Domain]) -> Result<&Collection, Nothing> {
+        let (customers, client) = (&self.settings.customers, &self.client.identities);
+        let found = tokio::select! {
+            biased;
+            found = collect::find(&self.services, customers, domains, client) => found,
+            () = reached(&mut self.running, Running::Draining) => Err(Nothing::NotNow),
+        };
+        Ok(self.collection.insert(found?))
+    }
+
+    /// What is sent now that the roles have changed, to whom that calls itself so.
+    pub(crate) fn collection(&mut self) -> Option<(Collection, String)> {
+        let collection = self.collection.take()?;
+        Some((collection, std::mem::take(&mut self.client.name)))
     }
 
     /// The message that comes in.

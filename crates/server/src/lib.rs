@@ -7,13 +7,14 @@
 //! * `transaction` is what it knows of the open transaction, `intake` the message that comes in;
 //! * `memory` is what the envelope of a transaction takes of the memory;
 //! * `lookup` is VRFY and EXPN;
-//! * `queue_run` is ETRN;
+//! * `queue_run` is ETRN, `collect` ATRN and TURN;
 //! * `rules` is what a site's own tables say;
 //! * `record` tells the log;
 //! * [`Settings`] can be changed while it runs, and so can the size of each [`Budget`].
 
 mod admission;
 mod budget;
+mod collect;
 mod connection;
 mod conversation;
 mod intake;
@@ -39,6 +40,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 pub use budget::Budget;
+pub use collect::{Turned, Work};
 pub use listen::{Remaining, Server};
 pub use queue_run::{Delivery, QueueRuns};
 pub use rules::{Inquiries, Rules};

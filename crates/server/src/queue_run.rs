@@ -1,4 +1,4 @@
-//! Starts the queue for a client that calls for mail (RFC 1985).
+//! Starts the queue for a client that calls for mail (RFC 1985), and looks for what waits for one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,9 +15,10 @@ use postroad_reply::{Answer, EtrnReply, QueueId, Text};
 use postroad_store::{Entry, Pressure, QueueStore, Trouble};
 use postroad_telemetry::Event;
 use postroad_wire::command::Node;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::Services;
+use crate::collect::{Turned, Work};
 
 /// So many runs may a customer ask for in one window of time: each looks through the whole queue.
 const RUNS: u32 = 10;
@@ -36,6 +37,10 @@ pub trait Delivery: fmt::Debug + Send + Sync + 'static {
 
     /// Messages were made due: a next hop that is left alone after trouble is tried, too.
     fn retried(&self);
+
+    /// Sends what waits for who has turned the roles, over that connection, and ends it. How many of the
+    /// wanted messages were tried.
+    fn serve(&self, turned: Turned) -> Work<usize>;
 }
 
 /// Which runs there are and were.
@@ -65,8 +70,14 @@ impl Default for QueueRuns {
 }
 
 impl QueueRuns {
+    /// Waits until no other run looks through the queue.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.turn.acquire().await.ok()
+    }
+
     /// Counts one more run of a customer; false if there were too many.
-    fn may(&self, customer: &str, now: Mono) -> bool {
+    pub(crate) fn may(&self, customer: &str, now: Mono) -> bool {
         // A count is whole after each line.
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let first = Asked {
@@ -156,8 +167,7 @@ struct Run<S> {
 
 impl<S: QueueStore> Run<S> {
     async fn go(self) -> Result<(), Trouble> {
-        // It is never closed.
-        let _turn = self.services.queue_runs.turn.acquire().await;
+        let _turn = self.services.queue_runs.turn().await;
         let began = self.services.clock.mono();
         let ran = self.look_through().await;
         let found = self.found.load(Ordering::Relaxed);
@@ -178,44 +188,55 @@ impl<S: QueueStore> Run<S> {
     }
 
     async fn look_through(&self) -> Result<(), Trouble> {
-        let mut cursor = None;
-        loop {
-            let entries = self.services.store.page(cursor, PIECE).await?;
-            let Some(last) = entries.last() else {
-                return Ok(());
-            };
-            cursor = Some(last.id);
-            let called = entries
-                .iter()
-                .filter(|entry| is_called(entry, &self.called));
-            let called: Vec<QueueId> = called.map(|entry| entry.id).collect();
-            self.make_due(called).await?;
-        }
-    }
-
-    async fn make_due(&self, called: Vec<QueueId>) -> Result<(), Trouble> {
-        let services = &self.services;
-        let now = services.clock.unix();
-        let changed = called.into_iter().map(|id| async move {
-            let changed = services.store.amend(id, Amendment::RetryNow, now).await;
-            (id, changed)
-        });
-        let mut changed = stream::iter(changed).buffered(CHANGES);
-        while let Some((id, changed)) = changed.next().await {
-            match changed {
-                Ok(()) => {
-                    self.found.fetch_add(1, Ordering::Relaxed);
-                    services.delivery.changed(id);
-                }
-                // It was settled in this moment.
-                Err(Trouble::Unknown(_)) => {}
-                // The others may be whole.
-                Err(Trouble::Damaged(_)) => {}
-                Err(trouble) => return Err(trouble),
-            }
+        let (services, mut cursor) = (&self.services, None);
+        while let Some(page) = next_page(&*services.store, &mut cursor, &self.called).await? {
+            make_due(services, page, &self.found).await?;
         }
         Ok(())
     }
+}
+
+/// Which messages of the next page are called for; none at the end of the queue.
+pub(crate) async fn next_page<S: QueueStore>(
+    store: &S,
+    cursor: &mut Option<QueueId>,
+    called: &Called,
+) -> Result<Option<Vec<QueueId>>, Trouble> {
+    let entries = store.page(*cursor, PIECE).await?;
+    let Some(last) = entries.last() else {
+        return Ok(None);
+    };
+    *cursor = Some(last.id);
+    let called = entries.iter().filter(|entry| is_called(entry, called));
+    Ok(Some(called.map(|entry| entry.id).collect()))
+}
+
+/// Makes messages due, and counts those that are there.
+pub(crate) async fn make_due<S: QueueStore>(
+    services: &Arc<Services<S>>,
+    called: Vec<QueueId>,
+    found: &AtomicU64,
+) -> Result<(), Trouble> {
+    let now = services.clock.unix();
+    let changed = called.into_iter().map(|id| async move {
+        let changed = services.store.amend(id, Amendment::RetryNow, now).await;
+        (id, changed)
+    });
+    let mut changed = stream::iter(changed).buffered(CHANGES);
+    while let Some((id, changed)) = changed.next().await {
+        match changed {
+            Ok(()) => {
+                found.fetch_add(1, Ordering::Relaxed);
+                services.delivery.changed(id);
+            }
+            // It was settled in this moment.
+            Err(Trouble::Unknown(_)) => {}
+            // The others may be whole.
+            Err(Trouble::Damaged(_)) => {}
+            Err(trouble) => return Err(trouble),
+        }
+    }
+    Ok(())
 }
 
 /// Whether a message waits for a recipient whose mail is called for. What an operator holds, or sends

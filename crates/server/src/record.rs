@@ -66,9 +66,9 @@ impl Record {
         }
     }
 
-    /// The number of the connection.
-    pub(crate) fn connection(&self) -> u64 {
-        self.connection
+    /// The number of the connection, and where it comes from.
+    pub(crate) fn client(&self) -> (u64, SocketAddr) {
+        (self.connection, self.peer)
     }
 
     /// A recipient is refused, and its reply follows.

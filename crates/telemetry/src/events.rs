@@ -192,6 +192,22 @@ events! {
         trouble: Option<Words<'a>>,
     }
 
+    /// A client turned the roles by ATRN or TURN, and what waited for it was sent over its connection.
+    INFO "mail.collected" MailCollected {
+        /// The connection.
+        connection: u64,
+        /// From where it came.
+        peer: SocketAddr,
+        /// Whose mail it is, by the configuration.
+        customer: &'a str,
+        /// How many messages waited.
+        waiting: usize,
+        /// How many of them were tried. What became of each is told by itself.
+        tried: usize,
+        /// How long it took.
+        took: Duration,
+    }
+
     /// The server itself did wrong in a conversation, and the client was answered 451 or not at
     /// all: please report it.
     ERROR "conversation.fault" ConversationFault {

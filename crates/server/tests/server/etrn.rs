@@ -18,12 +18,13 @@ fn plan<S: QueueStore + Clone>(store: S, told: Told) -> Plan<S> {
     let mut plan = Plan::with_store(store);
     plan.session.roles = Roles {
         etrn: true,
-        atrn: false,
+        ..Roles::default()
     };
     plan.customers = Customers::new([Customer {
         name: "home".into(),
         domains: vec![RouteFor::Domain(domain("new.example"))],
         networks: vec!["127.0.0.1/32".parse().unwrap()],
+        identities: Vec::new(),
         told,
     }]);
     plan

@@ -13,7 +13,7 @@ use postroad_host::net::Listener;
 use postroad_host::tasks;
 use postroad_policy::ConnectionLimits;
 use postroad_reply::QueueId;
-use postroad_server::{Budget, Delivery, Limits, QueueRuns, Rules, Server, Services};
+use postroad_server::{Budget, Delivery, Limits, QueueRuns, Rules, Server, Services, Turned, Work};
 use postroad_session::server::Settings;
 use postroad_store::{Entry, Leased, MemoryStore, QueueStore};
 use postroad_wire::address::{self, Domain, LocalPart, Mailbox};
@@ -93,6 +93,12 @@ impl Delivery for NoDelivery {
     fn changed(&self, _: QueueId) {}
 
     fn retried(&self) {}
+
+    fn serve(&self, turned: Turned) -> Work<usize> {
+        // It hangs up.
+        drop(turned);
+        Box::pin(std::future::ready(0))
+    }
 }
 
 /// What a server is started with.

@@ -2,7 +2,8 @@
 
 use postroad_reply::{
     Answer, AtrnReply, AuthReply, BdatReply, Closing, Command as Row, ConnectReply, DataReply,
-    EndOfDataReply, EtrnReply, ExpnReply, MailReply, RcptReply, StarttlsReply, VrfyReply,
+    EndOfDataReply, EtrnReply, ExpnReply, MailReply, RcptReply, StarttlsReply, TurnReply,
+    VrfyReply,
 };
 
 use super::ServerSession;
@@ -55,6 +56,7 @@ impl State {
             Asking::StartTls(_) => Some(StarttlsReply::Unavailable.into()),
             Asking::Auth(_) => Some(AuthReply::Unavailable.into()),
             Asking::Role(asked) if asked.command == Row::Etrn => Some(EtrnReply::Unable.into()),
+            Asking::Role(asked) if asked.command == Row::Turn => Some(TurnReply::Refused.into()),
             Asking::Role(_) => Some(AtrnReply::Unable.into()),
             Asking::Mail(_) => Some(MailReply::LocalError.into()),
             Asking::Recipients(_) => Some(RcptReply::LocalError.into()),
@@ -79,6 +81,7 @@ impl Asking {
             (Asking::Auth(asked), Answered::Auth(answer)) => asked.settle(answer, desk),
             (Asking::Role(asked), Answered::Etrn(answer)) => asked.settle_etrn(answer, desk),
             (Asking::Role(asked), Answered::Atrn(answer)) => asked.settle_atrn(answer, desk),
+            (Asking::Role(asked), Answered::Turn(answer)) => asked.settle_turn(answer, desk),
             (Asking::Mail(asked), Answered::Mail(answer)) => asked.settle(answer, desk),
             (Asking::Recipients(run), Answered::Rcpt(answer)) => run.settle(place, answer, desk),
             (Asking::Data(asked), Answered::Data(answer)) => asked.settle(answer, desk),

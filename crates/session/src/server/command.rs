@@ -153,13 +153,13 @@ impl Commands {
             }
             Command::Etrn(node) => self.etrn(node, desk),
             Command::Atrn(domains) => self.atrn(domains, desk),
+            Command::Turn => self.turn(desk),
             // `switched_off` keeps these out, and BDAT has its own way.
             Command::Lhlo(_)
             | Command::Bdat { .. }
             | Command::Send(_)
             | Command::Soml(_)
-            | Command::Saml(_)
-            | Command::Turn => self.refuse(Row::Any, AnySyntax::UnknownVerb, desk),
+            | Command::Saml(_) => self.refuse(Row::Any, AnySyntax::UnknownVerb, desk),
         }
     }
 }
@@ -185,7 +185,7 @@ pub(super) fn switched_off(verb: Verb, settings: &Settings) -> Option<Reply> {
         Verb::Send => SendGate::SwitchedOff.into(),
         Verb::Soml => SomlGate::SwitchedOff.into(),
         Verb::Saml => SamlGate::SwitchedOff.into(),
-        Verb::Turn => TurnGate::SwitchedOff.into(),
+        Verb::Turn if !settings.roles.turn => TurnGate::SwitchedOff.into(),
         // Their rows have no reply for a server that doesn't offer them, so that they are unknown.
         Verb::StartTls if settings.tls == TlsRule::Off => AnySyntax::UnknownVerb.into(),
         Verb::Auth if settings.auth == AuthRule::Off => AnySyntax::UnknownVerb.into(),

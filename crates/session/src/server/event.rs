@@ -6,7 +6,7 @@ use core::fmt;
 use bytes::Bytes;
 use postroad_reply::{
     Atrn, Auth, Bdat, Closing, Connect, Data, Ehlo, EndOfData, Enhanced, Etrn, Expn, Helo, Mail,
-    Rcpt, Situation, Starttls, TransactionId, Vrfy,
+    Rcpt, Situation, Starttls, TransactionId, Turn, Vrfy,
 };
 use postroad_wire::address::{Domain, ForwardPath, HeloName, ReversePath};
 use postroad_wire::command::{Lookup, Node};
@@ -112,6 +112,11 @@ pub enum Event {
         ticket: Ticket<Etrn>,
         /// Whose mail is asked for.
         node: Node,
+    },
+    /// TURN, where it is switched on: an accepting answer changes the roles (RFC 821 3.8).
+    Turn {
+        /// Answers it.
+        ticket: Ticket<Turn>,
     },
     /// ATRN of a client that proved who it is: an accepting answer changes the roles (RFC 2645).
     Atrn {

@@ -3,7 +3,8 @@
 use postroad_reply::{
     Answer, Atrn, AtrnReply, Auth, AuthReply, Bdat, BdatReply, Connect, ConnectReply, Data,
     DataReply, Ehlo, EhloReply, EndOfData, EndOfDataReply, Etrn, EtrnReply, Expn, ExpnReply, Helo,
-    HeloReply, Mail, MailReply, Rcpt, RcptReply, Row, Starttls, StarttlsReply, Vrfy, VrfyReply,
+    HeloReply, Mail, MailReply, Rcpt, RcptReply, Row, Starttls, StarttlsReply, Turn, TurnReply,
+    Vrfy, VrfyReply,
 };
 
 /// A row a driver is asked about: those of the [`Ticket`](super::Ticket)s that
@@ -58,4 +59,5 @@ questions! {
     Auth: AuthReply,
     Etrn: EtrnReply,
     Atrn: AtrnReply,
+    Turn: TurnReply,
 }

@@ -1,9 +1,9 @@
-//! ETRN and ATRN: a client calls for its mail.
+//! ETRN, ATRN and TURN: a client calls for its mail.
 
 use alloc::vec::Vec;
 
 use postroad_clock::Mono;
-use postroad_reply::{Answer, AtrnGate, AtrnReply, Command as Row, EtrnReply};
+use postroad_reply::{Answer, AtrnGate, AtrnReply, Command as Row, EtrnReply, TurnReply};
 use postroad_wire::address::{Domain, HeloName};
 use postroad_wire::command::Node;
 use postroad_wire::peer::Protocol;
@@ -54,6 +54,16 @@ impl Commands {
         self.asking_role(Row::Atrn)
     }
 
+    /// Asks for the mail of the client's domains over this connection (RFC 821 3.8). Who has not proved who
+    /// it is hears the handler's 502.
+    pub(super) fn turn(self, desk: &mut Desk) -> State {
+        if desk.is_too_much_junk(Row::Turn) {
+            return State::Commands(self);
+        }
+        desk.ask(|ticket| Event::Turn { ticket });
+        self.asking_role(Row::Turn)
+    }
+
     fn asking_role(self, command: Row) -> State {
         State::Asking(Asking::Role(AskedRole {
             commands: self,
@@ -71,6 +81,16 @@ impl AskedRole {
     pub(super) fn settle_atrn(self, answer: Answer<AtrnReply>, desk: &mut Desk) -> State {
         let reversed = matches!(answer.said(), AtrnReply::RolesChanged);
         desk.say(answer);
+        self.turned(reversed, desk)
+    }
+
+    pub(super) fn settle_turn(self, answer: Answer<TurnReply>, desk: &mut Desk) -> State {
+        let reversed = matches!(answer.said(), TurnReply::RolesChanged);
+        desk.say(answer);
+        self.turned(reversed, desk)
+    }
+
+    fn turned(self, reversed: bool, desk: &mut Desk) -> State {
         match reversed {
             true => reverse(desk),
             false => State::Commands(self.commands),

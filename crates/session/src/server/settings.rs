@@ -64,6 +64,8 @@ pub struct Roles {
     pub etrn: bool,
     /// ATRN (RFC 2645); off, it is 502.
     pub atrn: bool,
+    /// TURN (RFC 821 3.8); off, it is 502.
+    pub turn: bool,
 }
 
 /// How much one client may ask for.

@@ -156,7 +156,7 @@ pub(super) enum Asking {
     StartTls(Commands),
     /// AUTH, or a response of its exchange.
     Auth(AskedAuth),
-    /// ETRN or ATRN.
+    /// ETRN, ATRN or TURN.
     Role(AskedRole),
     /// MAIL.
     Mail(AskedMail),
@@ -195,7 +195,7 @@ pub(super) struct AskedAuth {
     pub(super) commands: Commands,
 }
 
-/// ETRN or ATRN, asked about.
+/// ETRN, ATRN or TURN, asked about.
 #[derive(Debug)]
 pub(super) struct AskedRole {
     pub(super) commands: Commands,

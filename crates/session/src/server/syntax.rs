@@ -5,8 +5,8 @@ use alloc::format;
 use postroad_reply::{
     Answer, AnySyntax, AtrnGate, AtrnSyntax, AuthSyntax, BdatSyntax, DataSyntax, EhloGate,
     EhloSyntax, EtrnSyntax, ExpnGate, ExpnSyntax, HeloGate, HeloSyntax, HelpSyntax, MailSyntax,
-    QuitSyntax, RcptReply, RcptSyntax, Reply, RsetSyntax, Situated, StarttlsSyntax, Text, VrfyGate,
-    VrfySyntax,
+    QuitSyntax, RcptReply, RcptSyntax, Reply, RsetSyntax, Situated, StarttlsSyntax, Text,
+    TurnSyntax, VrfyGate, VrfySyntax,
 };
 use postroad_wire::address::AddressError;
 use postroad_wire::command::{SyntaxError, Verb};
@@ -27,6 +27,7 @@ pub(super) fn reply(verb: Verb, error: &SyntaxError) -> Reply {
         Verb::Vrfy => told(VrfySyntax::BadArgument, error),
         Verb::Expn if is_unknown_parameter(error) => told(ExpnGate::ParameterNotImplemented, error),
         Verb::Expn => told(ExpnSyntax::BadArgument, error),
+        Verb::Turn => told(TurnSyntax::HasArgument, error),
         Verb::Etrn => told(EtrnSyntax::BadArgument, error),
         Verb::Atrn if is_unknown_parameter(error) => told(AtrnGate::ParameterNotImplemented, error),
         Verb::Atrn => told(AtrnSyntax::BadArgument, error),
@@ -35,7 +36,7 @@ pub(super) fn reply(verb: Verb, error: &SyntaxError) -> Reply {
         Verb::StartTls => told(StarttlsSyntax::HasArgument, error),
         Verb::Auth => told(AuthSyntax::NotBase64, error),
         // NOOP has no arguments to be wrong, and the others are refused before they are read.
-        Verb::Noop | Verb::Lhlo | Verb::Send | Verb::Soml | Verb::Saml | Verb::Turn => {
+        Verb::Noop | Verb::Lhlo | Verb::Send | Verb::Soml | Verb::Saml => {
             told(AnySyntax::Unreadable, error)
         }
     }

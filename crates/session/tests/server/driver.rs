@@ -8,7 +8,7 @@ use postroad_clock::Mono;
 use postroad_reply::{
     AtrnReply, AuthReply, BdatReply, ConnectReply, DataReply, EhloReply, EndOfDataReply, EtrnReply,
     ExpnReply, HeloReply, MailReply, QueueId, RcptReply, Receipt, StarttlsReply, TransactionId,
-    VrfyReply,
+    TurnReply, VrfyReply,
 };
 use postroad_session::server::{
     AuthStep, Closed, Event, Fault, SaslMessage, ServerSession, SessionId, Settings, Want,
@@ -230,6 +230,7 @@ impl Driver {
             Event::StartTls { ticket } => session.answer(ticket, (self.tls)(), now),
             Event::Auth { ticket, step } => session.answer(ticket, (self.auth)(step), now),
             Event::Etrn { ticket, .. } => session.answer(ticket, EtrnReply::NoneWaiting, now),
+            Event::Turn { ticket } => session.answer(ticket, TurnReply::RolesChanged, now),
             Event::Atrn { ticket, .. } => session.answer(ticket, AtrnReply::RolesChanged, now),
             Event::Replied { .. } => {}
             Event::Fault(fault) => self.log.faults.push(fault),

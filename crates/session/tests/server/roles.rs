@@ -1,4 +1,4 @@
-//! ETRN and ATRN.
+//! ETRN, ATRN and TURN.
 
 use bytes::BytesMut;
 use postroad_session::client::Timeouts;
@@ -13,6 +13,7 @@ fn with_roles() -> Settings {
         roles: Roles {
             etrn: true,
             atrn: true,
+            turn: true,
         },
         ..settings()
     }
@@ -52,6 +53,7 @@ fn what_is_out_of_place_or_malformed_is_refused_before_anyone_is_asked() {
     let cases = [
         ("ETRN\r\n", "501 5.5.4 "),
         ("ETRN -\r\n", "501 5.5.4 "),
+        ("TURN now\r\n", "501 5.5.4 "),
         ("ATRN a..b\r\n", "501 5.5.4 "),
         ("ATRN a.example now\r\n", "501 5.5.4 "),
         ("ATRN a.example NOW=1\r\n", "504 5.5.4 "),
@@ -64,7 +66,7 @@ fn what_is_out_of_place_or_malformed_is_refused_before_anyone_is_asked() {
         assert!(said.starts_with(reply), "{command:?}: {said}");
         assert_eq!(driver.session.want(), Want::More);
     }
-    for command in ["ETRN a.example\r\n", "ATRN\r\n"] {
+    for command in ["ETRN a.example\r\n", "ATRN\r\n", "TURN\r\n"] {
         let mut early = Driver::connected(with_roles());
         early.session.identified();
         assert!(early.say(command).starts_with("503 "), "{command:?}");
@@ -91,6 +93,16 @@ fn atrn_changes_the_roles_and_drops_what_was_pipelined_behind_it() {
     client.handle_input("220 a.example\r\n".into(), driver.now);
     client.poll_transmit(&mut out);
     assert_eq!(&out[..], b"EHLO mx.example\r\n");
+}
+
+#[test]
+fn turn_changes_the_roles_after_helo_as_well() {
+    let mut driver = Driver::connected(with_roles());
+    driver.say("HELO client.example\r\n");
+    let said = driver.say("TURN\r\nQUIT\r\n");
+    assert_eq!(said, "250 Requested mail action okay, completed\r\n");
+    assert_eq!(driver.session.want(), Want::Reverse);
+    assert_eq!(driver.log.closed, Some(Closed::Reversed));
 }
 
 #[test]
