@@ -17,6 +17,7 @@
 pub mod chance;
 pub mod clock;
 pub mod disk;
+pub mod dns;
 pub mod net;
 pub mod service;
 pub mod tasks;
