@@ -248,6 +248,23 @@ settings! {
     table relay: Relay {
         /// The networks whose clients may. Everybody else gets 550 5.7.1 for such a recipient.
         trusted_networks: Vec<IpNet> = is(Vec::new()), any(), Live;
+        /// Domains that take no mail, whatever route leads there: such a recipient gets 556 from the start,
+        /// and not a notice later (RFC 7504 4). `"example.com"`, or `"*.example.com"` for all below it.
+        no_mail_domains: Vec<RouteDomain> = is(Vec::new()), any(), Live;
+    }
+
+    /// What is asked of the domain name system while mail comes in. Where it can't answer, the client is
+    /// told to come again (450 4.4.3); what couldn't be found out isn't asked again for 15 seconds.
+    table dns: Dns {
+        /// The name servers that are asked: `["192.0.2.53:53"]`. Without any, those of
+        /// `/etc/resolv.conf`.
+        name_servers: Vec<SocketAddr> = is(Vec::new()), any(), Restart;
+        /// Whether the domain of a sender has to be there (550 5.1.8) and to take mail (550 5.7.27),
+        /// so that a reply can reach it (RFC 7505 4.2). Clients that may relay aren't asked for that.
+        check_senders: bool = is(false), any(), Live;
+        /// Whether the domain of a recipient that is relayed to is asked if it takes mail; one with a
+        /// null MX doesn't (556, RFC 7505 4.1).
+        check_recipients: bool = is(false), any(), Live;
     }
 
     /// Mailboxes, whatever their domain.

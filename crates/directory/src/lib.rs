@@ -11,6 +11,7 @@
 
 mod customers;
 mod directory;
+mod domains;
 mod failing;
 mod identity;
 mod mailboxes;
@@ -21,6 +22,7 @@ mod walk;
 
 pub use customers::{Called, Customer, Customers, Told};
 pub use directory::{Directory, LocalDomain, Moved, NextHop, Resolution};
+pub use domains::{DomainSet, ascii_domain};
 pub use identity::Identity;
 pub use mailboxes::{Mailboxes, Reservation};
 pub use name::is_same_domain;

@@ -144,10 +144,13 @@ async fn ask(resolver: &TokioResolver, domain: &str) -> Result<MailExchange, Unr
         Err(error) if error.is_no_records_found() => return Ok(MailExchange::Unsaid),
         Err(error) => return Err(Unresolved(error.to_string())),
     };
-    let exchanges = found.answers().iter().filter_map(|record| match &record.data {
-        RData::MX(mx) => Some(mx.exchange.is_root()),
-        _ => None,
-    });
+    let exchanges = found
+        .answers()
+        .iter()
+        .filter_map(|record| match &record.data {
+            RData::MX(mx) => Some(mx.exchange.is_root()),
+            _ => None,
+        });
     Ok(match exchanges.collect::<Vec<_>>().as_slice() {
         [] => MailExchange::Unsaid,
         // RFC 7505 3: such a record stands alone. Beside others it means nothing.

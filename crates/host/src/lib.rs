@@ -7,6 +7,7 @@
 //! * [`chance`]: random numbers, from the system or from a seed.
 //! * [`tasks`]: futures, threads, sleeping, time-outs, signals.
 //! * [`net`]: listeners and connections. These have no simulated form.
+//! * [`dns`]: questions to name servers. These have no simulated form.
 //! * [`service`]: what the service manager is told.
 //! * [`terminal`]: the terminals of users. These have no simulated form.
 //! * [`disk`]: files; [`disk::sim::SimDisk`] loses at a crash what was not synced.

@@ -13,6 +13,7 @@ use postroad_directory::{Directory, Mailboxes};
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::real::RealDisk;
+use postroad_host::dns::Resolver;
 use postroad_host::tasks::{self, Task};
 use postroad_queue::Peer;
 use postroad_reply::QueueId;
@@ -135,6 +136,7 @@ impl Node {
             mailboxes,
             host_name: config.server.hostname.clone(),
             settings,
+            resolver: Arc::new(Resolver::new(&config.dns.name_servers)),
             clock,
             body_budget: Budget::new(wiring::octets(config.limits.body_memory)),
             envelope_budget: Budget::new(wiring::octets(config.limits.envelope_memory)),

@@ -2,10 +2,13 @@
 
 use postroad_config::settings::Access;
 use postroad_config::{AccessAction, AccessReason, AccessStep, Config, ExpnInquiry, Inquiry};
+use postroad_directory::DomainSet;
 use postroad_policy::Reason;
 use postroad_policy::access::{AccessRule, AccessRules, Action, Pattern, Step};
 use postroad_reply::Text;
-use postroad_server::{Inquiries, Rules};
+use postroad_server::{Inquiries, Lookups, Rules};
+
+use crate::wiring;
 
 /// What a site's own tables say.
 pub(crate) fn rules(config: &Config) -> Rules {
@@ -20,6 +23,11 @@ pub(crate) fn rules(config: &Config) -> Rules {
             vrfy_for_all: config.smtp.vrfy == Inquiry::Everybody,
             expn_for_all: config.smtp.expn == ExpnInquiry::Everybody,
             networks: config.smtp.inquiry_networks.clone(),
+        },
+        mailless: DomainSet::new(config.relay.no_mail_domains.iter().map(wiring::route_for)),
+        lookups: Lookups {
+            senders: config.dns.check_senders,
+            recipients: config.dns.check_recipients,
         },
     }
 }

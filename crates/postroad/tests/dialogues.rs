@@ -19,6 +19,9 @@
 //! * `AS NAME` goes on as the client of this name, each with a connection of its own;
 //! * `UNTIL CODE COMMAND` gives the command until that is its reply, with RSET after each other one.
 //!
+//! Lines `DNS NAME ...` among the settings give a name server what it says of a domain (as
+//! `harness/name_server.rs` says), and `@DNS@` in a setting stands for its address.
+//!
 //! A line `DISK SIZE` among the settings gives the data folder a disk of that size. Where the machine
 //! lets nobody mount one, the dialogue is left out, which is said.
 //!
@@ -40,6 +43,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use harness::asked::Asked;
+use harness::name_server::NameServer;
 use harness::tmpfs::Tmpfs;
 use harness::{Client, PATIENCE, Server};
 use postroad_reply::{Command, Situation};
@@ -141,9 +145,15 @@ fn play(file: &Path) -> Result<Option<Rows>, String> {
         .map(|line| format!("{line}\n"))
         .collect();
     let folder = tempfile::tempdir().expect("a folder");
+    let steps_from = settings.lines().count();
     let (disks, settings): (Vec<&str>, Vec<&str>) =
         settings.lines().partition(|line| line.starts_with("DISK "));
-    let steps_from = disks.len() + settings.len();
+    let (zone, settings): (Vec<&str>, Vec<&str>) = settings
+        .into_iter()
+        .partition(|line| line.starts_with("DNS "));
+    let name_server = NameServer::start(zone.iter().map(|line| &line["DNS ".len()..]));
+    let settings = settings.join("\n") + "\n";
+    let settings = settings.replace("@DNS@", &name_server.address.to_string());
     let mut disk = None;
     if let Some(size) = disks.first().and_then(|line| line.strip_prefix("DISK ")) {
         disk = Tmpfs::mount(&folder.path().join("data"), size);
@@ -152,7 +162,7 @@ fn play(file: &Path) -> Result<Option<Rows>, String> {
             return Ok(None);
         }
     }
-    let server = Server::start(folder.path(), &(settings.join("\n") + "\n"));
+    let server = Server::start(folder.path(), &settings);
     let mut player = Player {
         server: &server,
         disk,

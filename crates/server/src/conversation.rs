@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use postroad_clock::Mono;
 use postroad_directory::{Reservation, Resolution};
+use postroad_host::dns::Unresolved;
 use postroad_host::tasks;
 use postroad_policy::access::Step;
 use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
@@ -26,6 +27,7 @@ use tokio::sync::watch;
 
 use crate::budget::Share;
 use crate::collect::{self, Collection, Nothing};
+use crate::domains;
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
 use crate::lookup::{Names, shown};
@@ -137,12 +139,13 @@ impl<S: QueueStore> Conversation<S> {
                 reverse_path,
                 parameters,
             } => {
-                let verdict = self.begin(transaction, reverse_path, parameters);
+                let verdict = self.begin(transaction, reverse_path, parameters).await;
                 self.say(session, ticket, verdict, MailReply::Accepted);
             }
             Event::Recipients(run) => {
+                let until = self.now() + domains::RUN;
                 for asked in run {
-                    self.recipient(asked, session);
+                    self.recipient(asked, until, session).await;
                 }
             }
             Event::DataBegin { ticket, .. } => {
@@ -298,7 +301,7 @@ impl<S: QueueStore> Conversation<S> {
             .access_at(at, &self.client, said, &mut self.record)
     }
 
-    fn begin(
+    async fn begin(
         &mut self,
         id: TransactionId,
         reverse_path: ReversePath,
@@ -313,6 +316,10 @@ impl<S: QueueStore> Conversation<S> {
             ..Said::default()
         };
         match self.access(Step::Mail, said) {
+            Verdict::Accept => {}
+            refused => return refused,
+        }
+        match self.sender_domain(&reverse_path).await {
             Verdict::Accept => {}
             refused => return refused,
         }
@@ -331,9 +338,42 @@ impl<S: QueueStore> Conversation<S> {
         }
     }
 
-    fn recipient(&mut self, asked: session::Recipient, session: &mut ServerSession) {
+    /// What is said of the sender's domain.
+    async fn sender_domain(&mut self, path: &ReversePath) -> Verdict {
+        let ReversePath::Mailbox(Mailbox { host, .. }) = path else {
+            return Verdict::Accept;
+        };
+        let is_asked = self.settings.rules.lookups.senders;
+        if !is_asked || self.may_relay() || self.settings.directory.is_local(host) {
+            return Verdict::Accept;
+        }
+        let said = domains::sender(&self.services.resolver, host, self.now()).await;
+        said.unwrap_or_else(|unresolved| self.unresolved(&unresolved))
+    }
+
+    /// What is said of the domain of a recipient to be relayed to.
+    async fn recipient_domain(&mut self, to: &Mailbox, until: Mono) -> Verdict {
+        if !self.settings.rules.lookups.recipients {
+            return Verdict::Accept;
+        }
+        let resolver = &self.services.resolver;
+        let said = domains::recipient(resolver, &to.host, self.now(), until).await;
+        said.unwrap_or_else(|unresolved| self.unresolved(&unresolved))
+    }
+
+    fn unresolved(&mut self, why: &Unresolved) -> Verdict {
+        self.record.cause(&why.to_string());
+        domains::unresolved()
+    }
+
+    async fn recipient(
+        &mut self,
+        asked: session::Recipient,
+        until: Mono,
+        session: &mut ServerSession,
+    ) {
         let mut gone_to = None;
-        let verdict = self.judge(&asked, &mut gone_to);
+        let verdict = self.judge(&asked, until, &mut gone_to).await;
         let is_utf8 = self.transaction.as_ref().is_some_and(Transaction::is_utf8);
         let gone_to = shown(gone_to.filter(|_| self.may_ask()), is_utf8);
         let accepted = match (&verdict, gone_to) {
@@ -355,14 +395,24 @@ impl<S: QueueStore> Conversation<S> {
 
     /// Whether a recipient is taken. Where its owner has gone elsewhere and that may be shown, the
     /// new address is in `gone_to`.
-    fn judge(&mut self, asked: &session::Recipient, gone_to: &mut Option<Mailbox>) -> Verdict {
+    async fn judge(
+        &mut self,
+        asked: &session::Recipient,
+        until: Mono,
+        gone_to: &mut Option<Mailbox>,
+    ) -> Verdict {
         let path = asked.forward_path.clone();
         let path = self.settings.directory.recognised(path, self.own_address);
+        if let ForwardPath::Mailbox(to) = &path
+            && self.settings.rules.mailless.contains(&to.host)
+        {
+            return Verdict::Permanent(Reason::DomainMailless, None);
+        }
         match self.access_to(&path) {
             Verdict::Accept => {}
             refused => return refused,
         }
-        let services = &self.services;
+        let services = Arc::clone(&self.services);
         let directory = &self.settings.directory;
         let resolution = directory.resolve(&path, &services.mailboxes);
         let verdict = rule::recipient(&resolution, self.may_relay());
@@ -380,7 +430,12 @@ impl<S: QueueStore> Conversation<S> {
                 (origin, targets, reservation)
             }
             (Verdict::Accept, Resolution::NotLocal { target, .. }) => {
-                (target.clone(), vec![target], services.mailboxes.no_place())
+                match self.recipient_domain(&target, until).await {
+                    Verdict::Accept => {}
+                    refused => return refused,
+                }
+                let place = self.services.mailboxes.no_place();
+                (target.clone(), vec![target], place)
             }
             (refused, Resolution::Moved { new_address, .. }) => {
                 *gone_to = new_address;

@@ -8,6 +8,7 @@
 //! * `memory` is what the envelope of a transaction takes of the memory;
 //! * `lookup` is VRFY and EXPN;
 //! * `queue_run` is ETRN, `collect` ATRN and TURN;
+//! * `domains` asks what a domain says of its mail;
 //! * `rules` is what a site's own tables say;
 //! * `record` tells the log;
 //! * [`Settings`] can be changed while it runs, and so can the size of each [`Budget`].
@@ -17,6 +18,7 @@ mod budget;
 mod collect;
 mod connection;
 mod conversation;
+mod domains;
 mod intake;
 mod listen;
 mod lookup;
@@ -33,6 +35,7 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use postroad_directory::{Customers, Directory, Mailboxes};
 use postroad_host::clock::Clock;
+use postroad_host::dns::Resolver;
 use postroad_policy::ConnectionLimits;
 use postroad_store::{Leased, QueueStore};
 use postroad_wire::address::Domain;
@@ -43,7 +46,7 @@ pub use budget::Budget;
 pub use collect::{Turned, Work};
 pub use listen::{Remaining, Server};
 pub use queue_run::{Delivery, QueueRuns};
-pub use rules::{Inquiries, Rules};
+pub use rules::{Inquiries, Lookups, Rules};
 
 /// A message for more mailboxes doesn't wait for its first delivery in memory, for no budget bounds
 /// what the envelopes that wait there take.
@@ -65,6 +68,8 @@ pub struct Services<S> {
     /// What holds now. Who stores others here changes what holds for the connections and
     /// transactions that begin after it.
     pub settings: Arc<ArcSwap<Settings>>,
+    /// Who is asked about domains.
+    pub resolver: Arc<Resolver>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Room in memory for message data that isn't on disk yet, in octets. A client that would

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use postroad_directory::DomainSet;
 use postroad_policy::Verdict;
 use postroad_policy::access::{AccessRules, Facts, Step};
 use postroad_wire::address::{Mailbox, ReversePath};
@@ -21,6 +22,20 @@ pub struct Rules {
     pub access: AccessRules,
     /// Who is told the truth by VRFY and EXPN.
     pub inquiries: Inquiries,
+    /// The domains that take no mail (RFC 7504 4).
+    pub mailless: DomainSet,
+    /// What is asked of the domain name system.
+    pub lookups: Lookups,
+}
+
+/// What is asked of the domain name system about a message that a client would send.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lookups {
+    /// Whether the sender's domain is there and takes mail (RFC 7505 4.2). Not for a client that may
+    /// relay: it sends for people of ours.
+    pub senders: bool,
+    /// Whether the domain takes mail of a recipient that is relayed to (RFC 7505 4.1).
+    pub recipients: bool,
 }
 
 /// What a client has said of its message so far.

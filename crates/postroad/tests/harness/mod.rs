@@ -8,6 +8,7 @@
 
 pub mod asked;
 pub mod hop;
+pub mod name_server;
 pub mod next_hop;
 pub mod tmpfs;
 

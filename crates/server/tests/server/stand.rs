@@ -9,6 +9,7 @@ use bytes::Bytes;
 use ipnet::IpNet;
 use postroad_directory::{Customers, Directory, LocalDomain, Mailboxes, Routes};
 use postroad_host::clock::RealClock;
+use postroad_host::dns::Resolver;
 use postroad_host::net::Listener;
 use postroad_host::tasks;
 use postroad_policy::ConnectionLimits;
@@ -171,6 +172,7 @@ impl<S: QueueStore + Clone> Plan<S> {
                 session: Arc::new(self.session),
                 limits: self.limits,
             })),
+            resolver: Arc::new(Resolver::new(&[])),
             clock: Arc::new(RealClock),
             body_budget: Budget::new(self.body_budget),
             envelope_budget: Budget::new(self.envelope_budget),
