@@ -14,7 +14,7 @@ use postroad_delivery::{Notices, Pace, Patience, peer};
 use postroad_directory::{Customer, Customers, Directory, Identity, RouteFor, Told, Way};
 use postroad_policy::ConnectionLimits;
 use postroad_queue::{RetryPlan, scheduler};
-use postroad_session::server::{BareLineEndRule, Limits, LookupRule, Settings, Timeouts};
+use postroad_session::server::{BareLineEndRule, Limits, LookupRule, Roles, Settings, Timeouts};
 use postroad_spool::Options;
 use postroad_wire::address::{self, HeloName};
 
@@ -66,7 +66,18 @@ fn session(config: &Config) -> Settings {
             ExpnInquiry::NotImplemented => LookupRule::NotImplemented,
         },
         help: config.smtp.help,
+        roles: roles(config),
         ..Settings::new(config.server.hostname.clone())
+    }
+}
+
+/// Which commands by which mail is called for: those that somebody may use.
+fn roles(config: &Config) -> Roles {
+    let mut customers = config.on_demand.iter();
+    Roles {
+        etrn: !config.on_demand.is_empty(),
+        atrn: customers.any(|customer| !customer.users.is_empty()),
+        turn: false,
     }
 }
 
