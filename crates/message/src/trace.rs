@@ -3,6 +3,7 @@
 //! Nothing a client said can leave its place in a field: what it said after EHLO is cut down to
 //! the characters of names and addresses, and an address that would not fit is left out.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::net::IpAddr;
@@ -104,27 +105,28 @@ pub fn received(field: &Received<'_>) -> Bytes {
     let mut text = Folded::new("Received:");
     let hello = hello_text(field.hello, field.with.smtputf8);
     match field.address.map(address_literal) {
-        Some(literal) if hello.is_empty() => text.word(&format!("from {literal}")),
+        Some(literal) if hello.is_empty() => text.word(&["from ", &literal]),
         Some(literal) => {
-            text.word(&format!("from {hello}"));
-            text.word(&format!("({literal})"));
+            text.word(&["from ", &hello]);
+            text.word(&["(", &literal, ")"]);
         }
-        None if hello.is_empty() => text.word("from localhost"),
-        None => text.word(&format!("from {hello}")),
+        None if hello.is_empty() => text.word(&["from localhost"]),
+        None => text.word(&["from ", &hello]),
     }
-    text.word(&format!("by {}", hello_text(field.by, true)));
-    text.word(&format!("with {}", field.with.keyword()));
+    text.word(&["by ", &hello_text(field.by, true)]);
+    text.word(&["with ", field.with.keyword()]);
+    let id = field.id.to_string();
     let recipient = field
         .only_recipient
         .and_then(|mailbox| recipient_text(mailbox, field.with.smtputf8));
     match recipient {
         Some(recipient) => {
-            text.word(&format!("id {}", field.id));
-            text.word(&format!("for <{recipient}>;"));
+            text.word(&["id ", &id]);
+            text.word(&["for <", &recipient, ">;"]);
         }
-        None => text.word(&format!("id {};", field.id)),
+        None => text.word(&["id ", &id, ";"]),
     }
-    text.word(&date(field.at));
+    text.word(&[&date(field.at)]);
     text.finish()
 }
 
@@ -193,7 +195,11 @@ fn address_literal(address: IpAddr) -> String {
 
 /// What a client calls itself, with all but the characters of domains and address literals made
 /// `?`. Those above ASCII are kept where the message may have them (RFC 6531 3.7.3).
-fn hello_text(hello: &str, smtputf8: bool) -> String {
+fn hello_text(hello: &str, smtputf8: bool) -> Cow<'_, str> {
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
+    if hello.len() <= LONGEST_HELLO && hello.bytes().all(plain) {
+        return hello.into();
+    }
     let literal = hello.len() > 2 && hello.starts_with('[') && hello.ends_with(']');
     let inner = if literal {
         &hello[1..hello.len() - 1]
@@ -212,7 +218,11 @@ fn hello_text(hello: &str, smtputf8: bool) -> String {
         }
         text.push(char);
     }
-    if literal { format!("[{text}]") } else { text }
+    if literal {
+        format!("[{text}]").into()
+    } else {
+        text.into()
+    }
 }
 
 /// A recipient as the `for` clause writes it; none if it can't be written there.
@@ -232,24 +242,29 @@ struct Folded {
 
 impl Folded {
     fn new(name: &str) -> Folded {
+        // Most fields are shorter.
+        let mut text = String::with_capacity(256);
+        text.push_str(name);
         Folded {
-            text: String::from(name),
+            text,
             column: name.len(),
         }
     }
 
-    fn word(&mut self, word: &str) {
+    /// Adds a word, which is given in pieces.
+    fn word(&mut self, pieces: &[&str]) {
+        let len = pieces.iter().map(|piece| piece.len()).sum::<usize>();
         // Some readers take a field whose first line is blank for an empty one.
         let first = self.text.ends_with(':');
-        if !first && self.column + 1 + word.len() > PREFERRED_LINE {
+        if !first && self.column + 1 + len > PREFERRED_LINE {
             self.text.push_str("\r\n\t");
             self.column = 1;
         } else {
             self.text.push(' ');
             self.column += 1;
         }
-        self.text.push_str(word);
-        self.column += word.len();
+        self.text.extend(pieces.iter().copied());
+        self.column += len;
     }
 
     fn finish(mut self) -> Bytes {

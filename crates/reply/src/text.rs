@@ -35,6 +35,11 @@ impl Text {
     }
 
     fn made(text: &str, allowed: fn(char) -> bool) -> Text {
+        // Almost every text.
+        if text.len() <= Text::MAX_OCTETS && text.bytes().all(|octet| matches!(octet, b' '..=b'~'))
+        {
+            return Text(Cow::Owned(text.into()));
+        }
         let mut made = String::new();
         for c in text.chars() {
             let c = match c {

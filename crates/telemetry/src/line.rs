@@ -30,7 +30,7 @@ impl Line {
     /// A line that has a time and a level so far; its event's name is the first field.
     pub(crate) fn new(format: Format, now: UnixMs, level: &'static str) -> Line {
         // Writing to a string can't fail, here and below.
-        let mut text = String::with_capacity(256);
+        let mut text = String::with_capacity(512);
         let _ = match format {
             Format::Text => write!(text, "{} {level:<5}", Rfc3339(now)),
             Format::Json => write!(text, "{{\"time\":\"{}\"", Rfc3339(now)),
@@ -61,7 +61,7 @@ impl Line {
     /// Anything else, wherever it comes from.
     fn words(&mut self, name: &str, value: fmt::Arguments<'_>) {
         let mut cut = Cut {
-            text: String::new(),
+            text: String::with_capacity(64),
             room: MOST,
         };
         // Its error only says that it was cut.
@@ -115,6 +115,12 @@ struct Cut {
 
 impl Write for Cut {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Almost every value.
+        if text.is_ascii() && text.len() <= self.room {
+            self.room -= text.len();
+            self.text.push_str(text);
+            return Ok(());
+        }
         for c in text.chars() {
             if self.room == 0 {
                 self.text.push('…');
@@ -145,6 +151,14 @@ struct Escaped<'a>(&'a str, fn(char, &mut fmt::Formatter<'_>) -> fmt::Result);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Almost every value.
+        if self
+            .0
+            .bytes()
+            .all(|octet| matches!(octet, b' '..=b'~') && !matches!(octet, b'"' | b'\\'))
+        {
+            return f.write_str(self.0);
+        }
         for c in self.0.chars() {
             match c {
                 '"' => f.write_str("\\\"")?,

@@ -80,7 +80,7 @@ const ANY_LENGTH: Limits = Limits {
 };
 
 pub(super) fn encode(envelope: &Envelope, unknown: &Unknown) -> Vec<u8> {
-    let mut out = FieldWriter::default();
+    let mut out = FieldWriter::roomy();
     out.number(tag::RECEIVED_AT, envelope.received_at.0);
     if let ReversePath::Mailbox(mailbox) = &envelope.reverse_path {
         out.fields(tag::REVERSE_PATH, |out| put_mailbox(out, mailbox));
@@ -123,7 +123,7 @@ pub(super) fn encode(envelope: &Envelope, unknown: &Unknown) -> Vec<u8> {
     }
     put_facts(&mut out, &envelope.facts);
     out.unknown(unknown, None);
-    out.finish(alloc::vec![KIND])
+    out.record(KIND)
 }
 
 /// The fields read so far.

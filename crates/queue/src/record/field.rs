@@ -2,35 +2,46 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::{NotARecord, Unknown, UnknownField};
 
 /// Fields on their way out, in any order.
 #[derive(Default)]
-pub(super) struct FieldWriter(Vec<(u64, Vec<u8>)>);
+pub(super) struct FieldWriter {
+    /// Each field's tag, and its place among the values.
+    fields: Vec<(u64, Range<usize>)>,
+    values: Vec<u8>,
+}
 
 impl FieldWriter {
-    pub(super) fn octets(&mut self, tag: u64, value: impl Into<Vec<u8>>) {
-        self.0.push((tag, value.into()));
+    /// With room for a record of the usual length: an envelope is written for each message.
+    pub(super) fn roomy() -> FieldWriter {
+        FieldWriter {
+            fields: Vec::with_capacity(16),
+            values: Vec::with_capacity(512),
+        }
+    }
+
+    pub(super) fn octets(&mut self, tag: u64, value: impl AsRef<[u8]>) {
+        self.value(tag, |values| values.extend_from_slice(value.as_ref()));
     }
 
     pub(super) fn number(&mut self, tag: u64, value: u64) {
-        let mut octets = Vec::new();
-        put_number(&mut octets, value);
-        self.octets(tag, octets);
+        self.value(tag, |values| put_number(values, value));
     }
 
     /// A field that is there if `value` is true.
     pub(super) fn flag(&mut self, tag: u64, value: bool) {
         if value {
-            self.octets(tag, Vec::new());
+            self.value(tag, |_| ());
         }
     }
 
     pub(super) fn fields(&mut self, tag: u64, write: impl FnOnce(&mut FieldWriter)) {
         let mut inner = FieldWriter::default();
         write(&mut inner);
-        self.octets(tag, inner.finish(Vec::new()));
+        self.value(tag, |values| inner.finish(values));
     }
 
     /// The fields of a later version, of the whole message or of one recipient.
@@ -39,19 +50,34 @@ impl FieldWriter {
             field.recipient == recipient.map(|ix| u32::try_from(ix).unwrap_or(u32::MAX))
         };
         for field in unknown.0.iter().filter(of_it) {
-            self.octets(field.tag, field.value.clone());
+            self.octets(field.tag, &field.value);
         }
     }
 
-    /// Puts the fields behind `out`, by tag; those of one tag keep their order.
-    pub(super) fn finish(mut self, mut out: Vec<u8>) -> Vec<u8> {
-        self.0.sort_by_key(|(tag, _)| *tag);
-        for (tag, value) in self.0 {
-            put_number(&mut out, tag);
-            put_number(&mut out, value.len() as u64);
-            out.extend_from_slice(&value);
-        }
+    /// The record: the octet `kind`, and the fields.
+    pub(super) fn record(self, kind: u8) -> Vec<u8> {
+        // A tag and a length take two octets each at most, or nearly so.
+        let mut out = Vec::with_capacity(1 + self.values.len() + 4 * self.fields.len());
+        out.push(kind);
+        self.finish(&mut out);
         out
+    }
+
+    fn value(&mut self, tag: u64, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.values.len();
+        write(&mut self.values);
+        self.fields.push((tag, start..self.values.len()));
+    }
+
+    /// Puts the fields behind `out`, by tag; those of one tag keep their order.
+    fn finish(mut self, out: &mut Vec<u8>) {
+        self.fields.sort_by_key(|(tag, _)| *tag);
+        for (tag, place) in self.fields {
+            let value = &self.values[place];
+            put_number(out, tag);
+            put_number(out, value.len() as u64);
+            out.extend_from_slice(value);
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn encode(state: &MessageState) -> Vec<u8> {
         out.number(tag::LEFT_OUT, u64::from(state.history.left_out()));
     }
     out.unknown(&state.unknown, None);
-    out.finish(alloc::vec![KIND])
+    out.record(KIND)
 }
 
 pub(super) fn decode(octets: &[u8]) -> Result<MessageState, NotARecord> {

@@ -8,6 +8,9 @@ use postroad_wire::reply::ReplyWriter;
 /// From how many octets on no further command is answered before some have been sent.
 const FULL: usize = 16 * 1024;
 
+/// Octets of a usual reply.
+const REPLY: usize = 128;
+
 /// Replies on their way to the client.
 #[derive(Debug, Default)]
 pub(super) struct Output {
@@ -29,9 +32,13 @@ impl Output {
 
     /// Moves all that waits to `out`.
     pub(super) fn take(&mut self, out: &mut BytesMut) {
-        out.extend_from_slice(&self.waiting);
         // An idle session holds no buffer.
-        self.waiting = BytesMut::new();
+        let waiting = core::mem::take(&mut self.waiting);
+        if out.is_empty() {
+            *out = waiting;
+        } else {
+            out.extend_from_slice(&waiting);
+        }
     }
 
     /// Writes a reply.
@@ -40,6 +47,8 @@ impl Output {
             domain: host_name.as_str(),
             enhanced: self.extended,
         };
+        // Most replies are shorter.
+        self.waiting.reserve(REPLY);
         writer.write(reply, &mut self.waiting);
     }
 }

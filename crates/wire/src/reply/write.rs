@@ -45,10 +45,13 @@ pub(super) fn write_lines<'a>(
     // Three digits, the mark, CRLF; a name that leaves no room leaves a little.
     let room = LINE_OCTETS.saturating_sub(3 + 1 + enhanced.len() + first_word.len() + 2);
     let mut pieces = lines.flat_map(|line| split(line, room.max(64))).peekable();
+    let code = format!("{code}");
     let mut before = first_word.as_str();
     while let Some(piece) = pieces.next() {
-        let mark = if pieces.peek().is_some() { '-' } else { ' ' };
-        out.put_slice(format!("{code}{mark}{enhanced}{before}{piece}\r\n").as_bytes());
+        let mark = if pieces.peek().is_some() { "-" } else { " " };
+        for part in [&code, mark, &enhanced, before, piece, "\r\n"] {
+            out.put_slice(part.as_bytes());
+        }
         before = "";
     }
 }
