@@ -24,6 +24,8 @@ use crate::listen::{Running, reached};
 
 /// How much is read from a socket at once.
 const READ: usize = 16 * 1024;
+/// How much of a message is: fewer calls for a long one.
+const READ_DATA: usize = 64 * 1024;
 /// For how long a connection that was ended is still read, so that its last reply isn't lost.
 const LINGER: Duration = Duration::from_secs(2);
 /// How many octets are read from it then.
@@ -269,11 +271,16 @@ impl<S: QueueStore> Connection<S> {
     /// Reads what there is, and hands it in.
     async fn read(&mut self) -> io::Result<()> {
         // The buffer is made only now, so that an idle session holds none.
-        let mut buffer = BytesMut::with_capacity(READ);
+        let most = if self.conversation.is_receiving() {
+            READ_DATA
+        } else {
+            READ
+        };
+        let mut buffer = BytesMut::with_capacity(most);
         match self.stream.try_read(&mut buffer).await {
             Ok(0) => self.session.handle_eof(self.now()),
             Ok(_) => {
-                self.input = fitted(buffer);
+                self.input = fitted(buffer, most);
                 self.take_input();
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -308,8 +315,8 @@ fn too_slow() -> io::Result<()> {
 
 /// What was read, in a buffer of about its size: slices of it may be kept, and a client that sends
 /// octet by octet must not make each of them hold a whole buffer.
-fn fitted(buffer: BytesMut) -> Bytes {
-    if buffer.len() < READ / 4 {
+fn fitted(buffer: BytesMut, capacity: usize) -> Bytes {
+    if buffer.len() < capacity / 4 {
         Bytes::copy_from_slice(&buffer)
     } else {
         buffer.freeze()
@@ -366,7 +373,7 @@ mod tests {
         for read in [1, 100, READ / 4, READ] {
             let mut buffer = BytesMut::with_capacity(READ);
             buffer.resize(read, b'x');
-            let kept = fitted(buffer).try_into_mut().expect("nobody shares it");
+            let kept = fitted(buffer, READ).try_into_mut().expect("nobody shares it");
             assert_eq!(kept.len(), read);
             assert!(kept.capacity() <= 4 * read, "{}", kept.capacity());
         }

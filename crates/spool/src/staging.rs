@@ -261,7 +261,9 @@ impl<D: Disk> SpoolStaged<D> {
         let small = BLOCK.min(self.shared.options.body_file_threshold);
         let spills = match self.file {
             None => !fits && self.buffer.len() > small,
-            Some(_) => self.buffer.len() >= BLOCK,
+            // As much at once as may be in memory before there is a file: each write is a job for
+            // another thread.
+            Some(_) => self.buffer.len() >= self.shared.options.body_file_threshold.max(BLOCK),
         };
         if spills {
             self.spill(false).await?;
