@@ -5,6 +5,7 @@
 //! delivered twice without a crash between; what isn't settled stays in the store, so that nothing is
 //! lost.
 
+mod fresh;
 mod work;
 
 use std::future::Future;

@@ -373,7 +373,9 @@ mod tests {
         for read in [1, 100, READ / 4, READ] {
             let mut buffer = BytesMut::with_capacity(READ);
             buffer.resize(read, b'x');
-            let kept = fitted(buffer, READ).try_into_mut().expect("nobody shares it");
+            let kept = fitted(buffer, READ)
+                .try_into_mut()
+                .expect("nobody shares it");
             assert_eq!(kept.len(), read);
             assert!(kept.capacity() <= 4 * read, "{}", kept.capacity());
         }

@@ -226,7 +226,7 @@ impl<D: Disk> SpoolStaged<D> {
                 blocks: mem::take(&mut body.blocks),
             },
             None => {
-                let octets = mem::take(&mut self.buffer).freeze();
+                let octets = fitted(mem::take(&mut self.buffer));
                 let empty = Grant {
                     budget: Arc::clone(&self.grant.budget),
                     octets: 0,
@@ -269,6 +269,15 @@ impl<D: Disk> SpoolStaged<D> {
             self.spill(false).await?;
         }
         Ok(())
+    }
+}
+
+/// The octets in a buffer of about their size: it grew by doubling, and may be kept for a while.
+fn fitted(buffer: BytesMut) -> Bytes {
+    if buffer.capacity() > buffer.len() + buffer.len() / 4 {
+        Bytes::copy_from_slice(&buffer)
+    } else {
+        buffer.freeze()
     }
 }
 

@@ -1,6 +1,5 @@
 //! What the loop works with, and each step of it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use postroad_reply::{Enhanced, QueueId};
 use postroad_store::{Claim, Lease, Leased, QueueStore, Trouble};
 
 use super::Pace;
+use super::fresh::Fresh;
 use crate::active::{Active, ActiveSet};
 use crate::deliverer::{Deliverer, trouble_with};
 use crate::handle::Word;
@@ -33,10 +33,6 @@ const MOST_SKIPPED: usize = 1000;
 /// together: it takes a moment to record what an attempt for many came to.
 const TOGETHER: u32 = 10;
 
-/// For how long the octets of a fresh message wait for its dispatch: longer, and they are read from
-/// the store, or a slow site would have all the memory there is for the mail of others.
-const FRESH: Duration = Duration::from_secs(2);
-
 /// What the loop works with.
 pub(super) struct Work<'r, S, D: Disk, H, C> {
     deliverer: &'r Deliverer<S, D, H, C>,
@@ -45,8 +41,7 @@ pub(super) struct Work<'r, S, D: Disk, H, C> {
     pub(super) active: ActiveSet,
     /// How many dispatches are under way.
     pub(super) under_way: usize,
-    /// When messages were taken whose octets are in memory.
-    fresh: VecDeque<(Mono, QueueId)>,
+    fresh: Fresh,
     pub(super) looks: Looks,
     /// Messages whose lease was lost while a claim was under way, which may have it.
     orphans: Vec<QueueId>,
@@ -80,7 +75,7 @@ where
             scheduler: Scheduler::new(pace.limits),
             active: ActiveSet::default(),
             under_way: 0,
-            fresh: VecDeque::new(),
+            fresh: Fresh::default(),
             looks: Looks::new(pace.poll, deliverer.clock.mono()),
             orphans: Vec::new(),
             draining: false,
@@ -97,10 +92,7 @@ where
         }
         self.renew();
         self.claim(now);
-        while let Some((at, id)) = self.fresh.front().copied()
-            && at + FRESH <= now
-        {
-            self.fresh.pop_front();
+        while let Some(id) = self.fresh.next_over(now) {
             if let Some(active) = self.active.get_mut(id) {
                 active.forget_octets();
             }
@@ -368,8 +360,8 @@ where
             return self.hand_back(leased.lease);
         }
         let id = leased.lease.id;
-        if leased.fresh.is_some() {
-            self.fresh.push_back((self.now(), id));
+        if let Some(octets) = &leased.fresh {
+            self.fresh.came(self.now(), id, octets.len());
         }
         let _ = self.take(leased);
     }
@@ -548,8 +540,8 @@ where
         if let Some(at) = self.looks.next().filter(|_| !self.draining) {
             wake = wake.min(at);
         }
-        if let Some((at, _)) = self.fresh.front() {
-            wake = wake.min(*at + FRESH);
+        if let Some(at) = self.fresh.next_end() {
+            wake = wake.min(at);
         }
         if let Some(at) = self.scheduler.poll_timeout() {
             wake = wake.min(at);
