@@ -67,7 +67,7 @@ pub(crate) async fn serve<S: QueueStore>(
         permit.open,
         running.clone(),
     );
-    let connection = Connection {
+    let mut connection = Connection {
         write: settings.limits.write,
         services,
         stream,
@@ -102,7 +102,7 @@ struct Connection<S: QueueStore> {
 }
 
 impl<S: QueueStore> Connection<S> {
-    async fn run(mut self) -> io::Result<()> {
+    async fn run(&mut self) -> io::Result<()> {
         // Who was accepted when the drain had begun isn't greeted first and sent away then.
         if *self.running.borrow() >= Running::Draining {
             self.session.disconnect(Closing::Stopping, self.now());
@@ -293,13 +293,12 @@ impl<S: QueueStore> Connection<S> {
     /// input is reset, and the reset may overtake what was sent. So the rest of the input is thrown
     /// away until the client closes too, within bounds. A client that was turned away at the
     /// greeting has nothing to send yet, and isn't worth the wait.
-    async fn close(mut self) -> io::Result<()> {
+    async fn close(&mut self) -> io::Result<()> {
         self.stream.shutdown().await?;
         if self.conversation.was_turned_away() {
             return Ok(());
         }
-        let Connection { stream, .. } = self;
-        tasks::timeout(LINGER, discard(stream))
+        tasks::timeout(LINGER, discard(&mut self.stream))
             .await
             .unwrap_or(Ok(()))
     }
@@ -324,7 +323,7 @@ fn fitted(buffer: BytesMut, capacity: usize) -> Bytes {
 }
 
 /// Throws away what comes, to the end of the stream.
-async fn discard(mut stream: Stream) -> io::Result<()> {
+async fn discard(stream: &mut Stream) -> io::Result<()> {
     let mut junk = BytesMut::with_capacity(READ);
     let mut read = 0;
     while read < LINGER_OCTETS {

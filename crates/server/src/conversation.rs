@@ -149,7 +149,7 @@ impl<S: QueueStore> Conversation<S> {
                 }
             }
             Event::DataBegin { ticket, .. } => {
-                let verdict = self.begin_message().await;
+                let verdict = Box::pin(self.begin_message()).await;
                 self.say(session, ticket, verdict, DataReply::GoAhead);
             }
             Event::Octets(octets) => {
@@ -158,7 +158,7 @@ impl<S: QueueStore> Conversation<S> {
                 }
             }
             Event::ChunkEnd { ticket } => self.chunk_end(ticket, session),
-            Event::EndOfData { ticket, .. } => self.end_of_data(ticket, session).await,
+            Event::EndOfData { ticket, .. } => Box::pin(self.end_of_data(ticket, session)).await,
             Event::Abandoned(transaction) => self.abandoned(transaction),
             Event::Vrfy {
                 ticket,
@@ -190,7 +190,7 @@ impl<S: QueueStore> Conversation<S> {
                 session.answer(ticket, AuthReply::Unavailable, self.now());
             }
             Event::Etrn { ticket, node } => {
-                let reply = self.run_queue(node).await;
+                let reply = Box::pin(self.run_queue(node)).await;
                 session.answer(ticket, reply, self.now());
             }
             Event::Atrn { ticket, domains } => {
