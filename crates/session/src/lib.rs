@@ -5,4 +5,5 @@
 extern crate alloc;
 
 pub mod client;
+pub mod collector;
 pub mod server;
