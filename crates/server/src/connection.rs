@@ -82,7 +82,11 @@ pub(crate) async fn serve<S: QueueStore>(
         alarm: Alarm::default(),
     };
     // An error is a peer that has gone; the conversation has told the log by then.
-    let _ = connection.run().await;
+    let ran = connection.run().await;
+    if ran.is_ok() && connection.session.want() == Want::Reverse {
+        // Few sessions do, and none has to hold the room for it.
+        Box::pin(connection.turn()).await;
+    }
     drop(permit);
 }
 
@@ -115,7 +119,7 @@ impl<S: QueueStore> Connection<S> {
             if done.is_ok() {
                 match self.session.want() {
                     Want::Close => break,
-                    Want::Reverse => return self.turn().await,
+                    Want::Reverse => return Ok(()),
                     _ => {}
                 }
                 done = self.go_on().await;
@@ -136,7 +140,7 @@ impl<S: QueueStore> Connection<S> {
 
     /// Hands the connection over to the delivery, which goes on as the client. What was read and not yet
     /// taken is thrown away: both sides begin anew (RFC 821 4.1.1).
-    async fn turn(self) -> io::Result<()> {
+    async fn turn(self) {
         let began = self.now();
         let Connection {
             services,
@@ -148,7 +152,7 @@ impl<S: QueueStore> Connection<S> {
         } = self;
         // Nothing but a collection changes the roles.
         let Some((Collection { called, wanted }, name)) = conversation.collection() else {
-            return Ok(());
+            return;
         };
         let customer = called.customer.clone();
         let (connection, peer) = conversation.client();
@@ -177,7 +181,6 @@ impl<S: QueueStore> Connection<S> {
             took: services.clock.mono().since(began),
         }
         .emit();
-        Ok(())
     }
 
     /// Acts on what the session tells and asks.

@@ -34,8 +34,11 @@ fn hear(collector: &mut Collector) -> String {
     String::from_utf8(out.to_vec()).expect("commands are ASCII")
 }
 
+/// What the provider says, and what it hears then.
+type Script<'s> = &'s [(&'static str, &'s str)];
+
 /// Plays the provider: what it says, and what it hears then.
-fn play(errand: Errand, script: &[(&'static str, &str)]) -> Collector {
+fn play(errand: Errand, script: Script<'_>) -> Collector {
     let mut collector = Collector::new(errand, NOW);
     assert_eq!(hear(&mut collector), "", "the provider greets first");
     for (says, hears) in script {
@@ -125,7 +128,7 @@ fn a_refusal_ends_it_and_is_kept() {
         "250-odmr.example\r\n250 AUTH PLAIN\r\n",
         "AUTH PLAIN AGhvbWUAc2VjcmV0\r\n",
     );
-    let scripts: [(&[(&'static str, &str)], Command, u16); 5] = [
+    let scripts: [(Script<'_>, Command, u16); 5] = [
         (&[("554 no\r\n", "QUIT\r\n")], Command::Connect, 554),
         (&[GREETING, ("502 no\r\n", "QUIT\r\n")], Command::Ehlo, 502),
         (
