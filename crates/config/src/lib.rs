@@ -25,7 +25,7 @@ pub use settings::Config;
 pub use table::{Change, Reload};
 pub use value::{
     AccessAction, AccessReason, AccessStep, BareLineEnds, ExpnInquiry, Inquiry, Level, LogFormat,
-    Size, SocketPath, Tells,
+    Size, SocketPath, Tells, WhenFull,
 };
 
 use postroad_wire::address::Domain;

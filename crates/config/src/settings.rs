@@ -19,7 +19,7 @@ use crate::table::{
 };
 use crate::value::{
     AccessAction, AccessReason, AccessStep, BareLineEnds, ExpnInquiry, Inquiry, Level, LogFormat,
-    Size, SocketPath, Tells, Value,
+    Size, SocketPath, Tells, Value, WhenFull,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -161,9 +161,29 @@ settings! {
         /// Whether any other local-part is a mailbox, made when its first message comes, up to
         /// `mailboxes.limit`.
         create_mailboxes: bool = is(false), any(), Live;
+        /// Octets that each of its mailboxes may hold; `[[quota]]` says what others may. Unset, as many
+        /// as the disk. A mailbox without room gets no more mail (452 4.2.2, or what
+        /// `mailboxes.when_full` says); a message that has been taken is delivered all the same.
+        mailbox_size: Option<Size> = unset(), any(), Live;
+        /// Messages that each of its mailboxes may hold.
+        mailbox_messages: Option<u64> = unset(), any(), Live;
+        /// Octets of a message to each of its mailboxes. A longer one gets 552 5.2.3.
+        message_size: Option<Size> = unset(), any(), Live;
         /// What separates a mailbox from the detail behind it: mail for `anna+lists` goes to
         /// `anna`, unless there is a mailbox `anna+lists`. One character, or `""` for none.
         recipient_delimiter: Delimiter = is(Delimiter(Some('+'))), any(), Live;
+    }
+
+    /// What one mailbox may hold, in place of what its domain says of all.
+    list quota: MailboxQuota {
+        /// Which mailbox of a local domain.
+        mailbox: Mailbox = required(), any(), Live;
+        /// Octets of all its messages. Unset, as many as the disk.
+        size: Option<Size> = unset(), any(), Live;
+        /// Messages. Unset, as many as there are.
+        messages: Option<u64> = unset(), any(), Live;
+        /// Octets of one message. Unset, as many as `limits.message_size` lets in.
+        message_size: Option<Size> = unset(), any(), Live;
     }
 
     /// Somebody who has left a local domain (RFC 5321 3.4). Mail for the old address is sent on to the
@@ -272,6 +292,9 @@ settings! {
         /// How many there may be before none is made for a first message any more. Those listed
         /// in a domain are made beyond it.
         limit: u32 = is(1000u32), within(0, 1_000_000), Live;
+        /// What a mailbox without room says: `"defer"` is 452 4.2.2, for there may be room later,
+        /// `"refuse"` is 552 5.2.2, and the sender is told at once.
+        when_full: WhenFull = is(WhenFull::Defer), any(), Live;
         /// The mailbox or alias that gets the mail for `postmaster` in each local domain that
         /// does not list one itself, and for `<Postmaster>` (RFC 5321 4.5.1). Unset, a mailbox
         /// `postmaster` is made in the domain, or in the first domain for `<Postmaster>`.
@@ -360,6 +383,14 @@ impl Listed for Listener {
     const WHEN_ABSENT: &'static str = "Without any, the server listens on `127.0.0.1:2525`.";
 }
 
+impl Listed for MailboxQuota {
+    fn when_absent(_: &Machine) -> Vec<MailboxQuota> {
+        Vec::new()
+    }
+
+    const WHEN_ABSENT: &'static str = "Without any, each mailbox may hold what its domain says.";
+}
+
 impl Listed for Moved {
     fn when_absent(_: &Machine) -> Vec<Moved> {
         Vec::new()
@@ -405,6 +436,9 @@ impl Listed for LocalDomain {
             mailboxes: Vec::new(),
             aliases: Aliases::default(),
             create_mailboxes: true,
+            mailbox_size: None,
+            mailbox_messages: None,
+            message_size: None,
             recipient_delimiter: Delimiter(Some('+')),
         };
         names.into_iter().map(domain).collect()

@@ -72,6 +72,15 @@ pub enum ExpnInquiry {
     NotImplemented,
 }
 
+/// What a mailbox without room says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Later.
+    Defer,
+    /// No.
+    Refuse,
+}
+
 /// Where in a conversation a rule of access is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AccessStep {
@@ -340,6 +349,7 @@ words! {
         Everybody "everybody", Trusted "trusted", Nobody "nobody",
         NotImplemented "not-implemented"
     }
+    WhenFull { Defer "defer", Refuse "refuse" }
     AccessStep {
         Connect "connect", Hello "hello", Mail "mail", Rcpt "rcpt", Data "data", Message "message"
     }

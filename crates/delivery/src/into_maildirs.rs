@@ -50,12 +50,12 @@ pub async fn carry<S: QueueStore, D: Disk>(
             Some(missing) => Err(Failure::Missing(missing)),
         };
         match &put {
-            Ok(_) => mailboxes.delivered(to),
+            Ok(put) => mailboxes.delivered(to, put.octets),
             Err(Failure::Mailbox(_)) => mailboxes.failed(to, clock.mono()),
             Err(Failure::Content(_) | Failure::Missing(_)) => {}
         }
         let verdict = match put {
-            Ok(words) => {
+            Ok(Put { words, .. }) => {
                 carried.feedback = Feedback::Worked;
                 Verdict::Delivered {
                     how: Handover::Delivered,
@@ -124,14 +124,22 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Puts a message into a mailbox, unless it is there. What it says is how.
+/// A message that is in a mailbox.
+struct Put {
+    /// How it came there.
+    words: String,
+    /// How many octets it has; none if it was there.
+    octets: Option<u64>,
+}
+
+/// Puts a message into a mailbox, unless it is there.
 async fn put<S: QueueStore, D: Disk>(
     maildirs: &Maildirs<D>,
     to: &Mailbox,
     recipient: RecipientIx,
     parcel: &Parcel<'_, S>,
     content: &Content,
-) -> Result<String, Failure> {
+) -> Result<Put, Failure> {
     let name = DeliveryName {
         id: parcel.id,
         recipient,
@@ -146,7 +154,12 @@ async fn put<S: QueueStore, D: Disk>(
     };
     let delivery = match begun.map_err(Failure::Mailbox)? {
         Begun::New(delivery) => delivery,
-        Begun::AlreadyThere => return Ok(format!("the Maildir of {to}, by an earlier attempt")),
+        Begun::AlreadyThere => {
+            return Ok(Put {
+                words: format!("the Maildir of {to}, by an earlier attempt"),
+                octets: None,
+            });
+        }
     };
     if let Some(folder) = delivery.made_mailbox() {
         Event::MailboxCreated {
@@ -157,7 +170,10 @@ async fn put<S: QueueStore, D: Disk>(
         .emit();
     }
     write(delivery, parcel, content).await?;
-    Ok(format!("the Maildir of {to}"))
+    Ok(Put {
+        words: format!("the Maildir of {to}"),
+        octets: Some(content.size()),
+    })
 }
 
 async fn write<S: QueueStore, D: Disk>(

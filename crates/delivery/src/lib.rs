@@ -26,7 +26,7 @@ mod say;
 
 pub use deliverer::Deliverer;
 pub use handle::{Handle, InFlight};
-pub use maildir::Maildirs;
+pub use maildir::{Held, Maildirs};
 pub use next_hop::{NextHop, NextHops, NoMailbox};
 pub use notice::Notices;
 pub use on_demand::{Call, OnDemand};

@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use postroad_host::disk::{Disk, DiskFile, Open};
+use postroad_host::disk::{DirEntry, Disk, DiskFile, Open};
 use postroad_queue::RecipientIx;
 use postroad_reply::QueueId;
 use postroad_wire::address::Mailbox;
@@ -66,6 +66,15 @@ pub enum Begun<D: Disk> {
     AlreadyThere,
 }
 
+/// What a mailbox holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Octets of all its messages.
+    pub octets: u64,
+    /// Messages.
+    pub messages: u64,
+}
+
 impl<D: Disk> Maildirs<D> {
     /// The Maildirs below `root`, a folder that is made if it is missing.
     pub fn open(disk: D, root: &Path) -> io::Result<Maildirs<D>> {
@@ -109,6 +118,51 @@ impl<D: Disk> Maildirs<D> {
     pub fn has(&self, of: &Mailbox) -> bool {
         let folder = self.root.join(mailbox_name::folder(of));
         self.disk.exists(&folder).unwrap_or(true)
+    }
+
+    /// What the mailbox holds, its subfolders included (Maildir++); nothing where it has no folder. A
+    /// message whose name says its size (`,S=`) isn't looked at.
+    ///
+    /// # Errors
+    /// What the disk said. A message that a reader takes away while it is counted is none.
+    pub fn held(&self, of: &Mailbox) -> io::Result<Held> {
+        let folder = self.root.join(mailbox_name::folder(of));
+        let mut held = Held::default();
+        let mut folders = vec![folder.clone()];
+        let inner = or_nothing(self.disk.list(&folder))?;
+        let is_subfolder = |path: &Path| {
+            let name = path.file_name().unwrap_or_default();
+            name.as_encoded_bytes().starts_with(b".")
+        };
+        let subfolders = inner.into_iter().filter(|e| e.is_dir);
+        folders.extend(subfolders.map(|e| e.path).filter(|path| is_subfolder(path)));
+        for folder in folders {
+            for inner in ["new", "cur"] {
+                for entry in or_nothing(self.disk.list(&folder.join(inner)))? {
+                    if let Some(octets) = self.size(&entry.path)? {
+                        held.messages += 1;
+                        held.octets += octets;
+                    }
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    /// How many octets a message has; none if it is gone.
+    fn size(&self, message: &Path) -> io::Result<Option<u64>> {
+        let name = message.file_name().and_then(|name| name.to_str());
+        let said = name.and_then(|name| {
+            let (_, size) = name.split_once(",S=")?;
+            size.split([',', ':']).next()?.parse().ok()
+        });
+        if said.is_some() {
+            return Ok(said);
+        }
+        match self.disk.open(message, Open::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => file?.len().map(Some),
+        }
     }
 
     /// Makes the mailbox's Maildir if it is missing, and begins a message in it.
@@ -300,6 +354,14 @@ fn put_aside<D: Disk>(disk: &D, folder: &Path) {
     if let Some(name) = free {
         // If this fails too, there is nothing left to do about it; the caller has its error.
         let _ = disk.rename(folder, &name);
+    }
+}
+
+/// What a folder has in it; nothing where it isn't there.
+fn or_nothing(listed: io::Result<Vec<DirEntry>>) -> io::Result<Vec<DirEntry>> {
+    match listed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed,
     }
 }
 

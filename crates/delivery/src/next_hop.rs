@@ -76,8 +76,8 @@ pub trait NextHops: Send + Sync + 'static {
     /// Why it may not.
     fn may_be_made(&self, mailbox: &Mailbox) -> Result<(), NoMailbox>;
 
-    /// A mailbox of ours took a message.
-    fn delivered(&self, mailbox: &Mailbox);
+    /// A mailbox of ours took a message of so many octets; none if an earlier attempt put it there.
+    fn delivered(&self, mailbox: &Mailbox, octets: Option<u64>);
 
     /// A mailbox of ours took no message, for a reason of its own.
     fn failed(&self, mailbox: &Mailbox, now: Mono);

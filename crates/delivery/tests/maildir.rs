@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use postroad_delivery::maildir::{Attempt, Begun, DeliveryName, Maildirs};
+use postroad_delivery::maildir::{Attempt, Begun, DeliveryName, Held, Maildirs};
 use postroad_host::disk::real::RealDisk;
 use postroad_queue::RecipientIx;
 use postroad_reply::QueueId;
@@ -187,5 +187,30 @@ fn the_owners_are_those_of_the_folders() -> io::Result<()> {
             owner("cur", "new.example"),
         ]
     );
+    Ok(())
+}
+
+#[test]
+fn what_a_mailbox_holds_is_counted_with_its_subfolders() -> io::Result<()> {
+    let fixture = Fixture::new()?;
+    let ada = mailbox("ada@example.org");
+    assert_eq!(fixture.maildirs.held(&ada)?, Held::default(), "no folder");
+    fixture.deliver("ada@example.org", NAME, Attempt::First)?;
+    let held = |octets, messages| Held { octets, messages };
+    assert_eq!(fixture.maildirs.held(&ada)?, held(24, 1));
+    let folder = fixture.root.join("example.org").join("ada");
+    // As readers leave it: a size in the name, a subfolder, and what is no message.
+    fs::write(
+        folder.join("cur").join("1.a.host,S=1000,W=1020:2,S"),
+        "short",
+    )?;
+    fs::create_dir_all(folder.join(".Sent").join("cur"))?;
+    fs::write(
+        folder.join(".Sent").join("cur").join("2.b.host:2,S"),
+        "12345",
+    )?;
+    fs::write(folder.join("tmp").join("3.c.host"), "not yet there")?;
+    fs::write(folder.join("dovecot.index"), "no message")?;
+    assert_eq!(fixture.maildirs.held(&ada)?, held(1029, 3));
     Ok(())
 }

@@ -60,7 +60,7 @@ impl NextHops for Held {
         Err(NoMailbox::Unknown)
     }
 
-    fn delivered(&self, _: &Mailbox) {}
+    fn delivered(&self, _: &Mailbox, _: Option<u64>) {}
 
     fn failed(&self, _: &Mailbox, _: Mono) {}
 }

@@ -73,7 +73,7 @@ impl NextHops for Domains {
         }
     }
 
-    fn delivered(&self, mailbox: &Mailbox) {
+    fn delivered(&self, mailbox: &Mailbox, _: Option<u64>) {
         self.hear(format!("{mailbox} took it"));
     }
 

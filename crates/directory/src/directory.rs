@@ -9,6 +9,7 @@ use postroad_wire::peer::Peer;
 use crate::mailboxes::{Mailboxes, Reservation};
 use crate::name;
 use crate::problem::{DirectoryProblem, Fault, Place};
+use crate::quota::{Quota, Quotas};
 use crate::routes::{Routes, Way};
 use crate::walk::Walk;
 
@@ -26,6 +27,8 @@ pub struct LocalDomain {
     pub moved: Vec<(LocalPart, Moved)>,
     /// Whether any other local-part is a mailbox as well.
     pub create_mailboxes: bool,
+    /// What its mailboxes may hold.
+    pub quotas: Quotas,
     /// What separates a mailbox from a detail behind it.
     pub recipient_delimiter: Option<char>,
 }
@@ -116,6 +119,8 @@ struct Names {
     listed: BTreeMap<String, Name>,
     create_mailboxes: bool,
     delimiter: Option<char>,
+    quota: Quota,
+    quotas: BTreeMap<String, Quota>,
 }
 
 /// A local-part that is listed: a mailbox, an alias, or both.
@@ -223,6 +228,22 @@ impl Directory {
             return Some(routed.unwrap_or(NextHop::Mailbox));
         }
         self.routes.to(host).map(NextHop::from)
+    }
+
+    /// What a mailbox, as it is compared, may hold. Nothing is known of one that is another server's.
+    pub fn quota(&self, mailbox: &Mailbox) -> Quota {
+        let Host::Domain(domain) = &mailbox.host else {
+            return Quota::default();
+        };
+        let Some(names) = self.domains.get(&name::domain(domain)) else {
+            return Quota::default();
+        };
+        let bounds = !names.quota.is_none() || !names.quotas.is_empty();
+        if !bounds || self.next_hop(&mailbox.host) != Some(NextHop::Mailbox) {
+            return Quota::default();
+        }
+        let own = names.quotas.get(&name::local(&mailbox.local));
+        own.copied().unwrap_or(names.quota)
     }
 
     /// The addresses of ours with this local-part: one for each domain that lists it or has such a
@@ -366,6 +387,13 @@ impl Directory {
             listed: BTreeMap::new(),
             create_mailboxes: domain.create_mailboxes,
             delimiter: domain.recipient_delimiter,
+            quota: domain.quotas.each,
+            quotas: domain
+                .quotas
+                .of
+                .iter()
+                .map(|(local, quota)| (name::local(local), *quota))
+                .collect(),
         };
         for (mailbox, local) in domain.mailboxes.iter().enumerate() {
             let name = names.listed.entry(name::local(local)).or_default();

@@ -17,6 +17,7 @@ mod identity;
 mod mailboxes;
 mod name;
 mod problem;
+mod quota;
 mod routes;
 mod walk;
 
@@ -27,5 +28,6 @@ pub use identity::Identity;
 pub use mailboxes::{Mailboxes, Reservation};
 pub use name::is_same_domain;
 pub use problem::{DirectoryProblem, Fault, Place};
+pub use quota::{Quota, Quotas, Usage};
 pub use routes::{RouteFor, RoutedTwice, Routes, Way};
 pub use walk::MAX_TARGETS;

@@ -8,6 +8,7 @@ use postroad_wire::address::Mailbox;
 
 use crate::failing::Failing;
 use crate::name::canonical;
+use crate::quota::{Counted, Usage};
 
 /// The mailboxes that exist, counted against the limit of how many may be made.
 ///
@@ -24,6 +25,7 @@ struct State {
     /// How many reservations hold each name.
     reserved: BTreeMap<Mailbox, usize>,
     failing: Failing,
+    counted: Counted,
 }
 
 impl Mailboxes {
@@ -39,6 +41,7 @@ impl Mailboxes {
             existing,
             reserved: BTreeMap::new(),
             failing: Failing::default(),
+            counted: Counted::default(),
         })))
     }
 
@@ -78,15 +81,30 @@ impl Mailboxes {
         }
     }
 
-    /// Notes that a mailbox took a message.
-    pub fn delivered(&self, mailbox: &Mailbox) {
+    /// Notes that a mailbox took a message of so many octets; none if it had it already.
+    pub fn delivered(&self, mailbox: &Mailbox, octets: Option<u64>) {
         let mut state = self.state();
-        if state.failing.is_empty() {
+        if state.failing.is_empty() && state.counted.is_empty() {
             return;
         }
         if let Some(name) = canonical(mailbox) {
             state.failing.clear(&name);
+            if let Some(octets) = octets {
+                state.counted.add(&name, octets);
+            }
         }
+    }
+
+    /// Notes what a mailbox holds, as it was counted now.
+    pub fn counted(&self, mailbox: &Mailbox, usage: Usage, now: Mono) {
+        if let Some(name) = canonical(mailbox) {
+            self.state().counted.note(name, usage, now);
+        }
+    }
+
+    /// What a mailbox holds, by the last count and what came since, and when that was.
+    pub fn usage(&self, mailbox: &Mailbox) -> Option<(Usage, Mono)> {
+        self.state().counted.of(&canonical(mailbox)?)
     }
 
     /// Whether each of a recipient's mailboxes ([`Resolution::Local`]) fails to take mail at the
@@ -239,9 +257,29 @@ mod tests {
         assert!(!mailboxes.all_fail(&[named(1), named(2)], now));
         mailboxes.failed(&named(2), now);
         assert!(mailboxes.all_fail(&[named(1), named(2)], now));
-        mailboxes.delivered(&mailbox("User1", "example.org").unwrap());
+        mailboxes.delivered(&mailbox("User1", "example.org").unwrap(), None);
         assert!(!mailboxes.all_fail(&[named(1), named(2)], now));
         assert!(mailboxes.all_fail(&[named(2)], now));
+    }
+
+    #[test]
+    fn what_a_mailbox_holds_is_what_was_counted_and_what_came_since() {
+        let mailboxes = Mailboxes::new(1, []);
+        let now = Mono::ZERO;
+        mailboxes.delivered(&named(1), Some(10));
+        assert_eq!(mailboxes.usage(&named(1)), None, "nobody has counted");
+        let usage = |octets, messages| Some((Usage { octets, messages }, now));
+        let held = Usage {
+            octets: 100,
+            messages: 2,
+        };
+        mailboxes.counted(&mailbox("USER1", "example.org").unwrap(), held, now);
+        mailboxes.delivered(&named(1), Some(10));
+        mailboxes.delivered(&named(1), None);
+        mailboxes.delivered(&named(2), Some(10));
+        assert_eq!(mailboxes.usage(&named(1)), usage(110, 3));
+        mailboxes.counted(&named(1), Usage::default(), now);
+        assert_eq!(mailboxes.usage(&named(1)), usage(0, 0));
     }
 
     proptest! {

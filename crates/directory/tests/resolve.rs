@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use postroad_directory::{
     Directory, DirectoryProblem, Fault, LocalDomain, MAX_TARGETS, Mailboxes, Moved, NextHop, Place,
-    Resolution, RouteFor, Routes,
+    Quotas, Resolution, RouteFor, Routes,
 };
 use postroad_wire::address::{Domain, ForwardPath, Limits, LocalPart, Mailbox};
 use postroad_wire::peer::Peer;
@@ -32,6 +32,7 @@ fn domain(name: &str, mailboxes: &[&str], aliases: &[(&str, &[&str])]) -> LocalD
         create_mailboxes: false,
         recipient_delimiter: Some('+'),
         moved: Vec::new(),
+        quotas: Quotas::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules of the first server: pure functions of facts.
 
-use postroad_directory::Resolution;
+use postroad_directory::{Quota, Resolution, Usage};
 use postroad_reply::Text;
 use postroad_store::{Pressure, Trouble};
 
@@ -107,6 +107,22 @@ pub fn mailboxes(all_fail: bool) -> Verdict {
         Verdict::Temporary(Reason::MailboxBusy, None)
     } else {
         Verdict::Accept
+    }
+}
+
+/// Whether a mailbox may get a message of this size, 0 where it isn't known. That it is full is for good
+/// only where `for_good` says so: RFC 3463 3.3 has it as something that passes. `used` is none where
+/// that couldn't be found out; then it may.
+pub fn quota(quota: Quota, used: Option<Usage>, size: u64, for_good: bool) -> Verdict {
+    if quota.excludes(size) {
+        return Verdict::Permanent(Reason::TooBigForMailbox, None);
+    }
+    match used {
+        Some(used) if quota.is_passed(used, size) && for_good => {
+            Verdict::Permanent(Reason::MailboxFull, None)
+        }
+        Some(used) if quota.is_passed(used, size) => Verdict::Temporary(Reason::MailboxFull, None),
+        _ => Verdict::Accept,
     }
 }
 

@@ -1,9 +1,11 @@
 //! The rules, at their limits.
 #![allow(clippy::unwrap_used)] // A test may fail.
 
-use postroad_directory::{Directory, LocalDomain, Mailboxes, Resolution, Routes};
+use postroad_directory::{
+    Directory, LocalDomain, Mailboxes, Quota, Quotas, Resolution, Routes, Usage,
+};
 use postroad_policy::rule::{
-    connection, mail_loop, mailboxes, no_memory, recipient, store, trouble,
+    connection, mail_loop, mailboxes, no_memory, quota, recipient, store, trouble,
 };
 use postroad_policy::{ConnectionLimits, Connections, Reason, Verdict};
 use postroad_reply::QueueId;
@@ -134,6 +136,7 @@ fn a_recipient_is_taken_where_it_leads_to_a_mailbox_of_ours() {
         create_mailboxes,
         recipient_delimiter: None,
         moved: Vec::new(),
+        quotas: Quotas::default(),
     };
     let domains = vec![domain("fixed.example", false), domain("open.example", true)];
     let (directory, _) = Directory::new(domains, None, Routes::default());
@@ -179,4 +182,24 @@ fn mail_for_others_is_taken_from_those_who_may_where_a_route_leads() {
             "{routed} {may_relay}"
         );
     }
+}
+
+#[test]
+fn a_full_mailbox_is_full_for_now_unless_that_is_wished_otherwise() {
+    let bounds = Quota {
+        octets: Some(100),
+        messages: None,
+        message: Some(50),
+    };
+    let used = |octets| {
+        let messages = 1;
+        Some(Usage { octets, messages })
+    };
+    let full = |for_good| quota(bounds, used(80), 30, for_good);
+    assert_eq!(full(false), Verdict::Temporary(Reason::MailboxFull, None));
+    assert_eq!(full(true), Verdict::Permanent(Reason::MailboxFull, None));
+    assert_eq!(quota(bounds, used(70), 30, true), Verdict::Accept);
+    let too_big = Verdict::Permanent(Reason::TooBigForMailbox, None);
+    assert_eq!(quota(bounds, used(0), 51, false), too_big);
+    assert_eq!(quota(bounds, None, 50, true), Verdict::Accept, "not known");
 }

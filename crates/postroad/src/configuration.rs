@@ -1,13 +1,12 @@
 //! Reads the one file, and says all that is wrong with it.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use postroad_config::settings::{self, LocalDomain};
-use postroad_config::{Config, Faulty, Problem};
-use postroad_directory::{Directory, Place, RoutedTwice, Routes};
+use postroad_config::{Config, Faulty, Problem, Size};
+use postroad_directory::{Directory, Place, Quota, Quotas, RoutedTwice, Routes};
 use postroad_host::disk::real::RealDisk;
 use postroad_host::disk::{Disk, DiskFile, Open};
 use postroad_wire::address::{Domain, Host, Limits, LocalPart, Mailbox};
@@ -96,7 +95,7 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Loaded, Unusable> {
 }
 
 fn concerns_the_directory(key: &str) -> bool {
-    ["domain", "mailboxes", "moved", "route"]
+    ["domain", "mailboxes", "moved", "quota", "route"]
         .iter()
         .any(|table| key.starts_with(table))
 }
@@ -172,6 +171,7 @@ fn directory(config: &Config) -> (Directory, Vec<Problem>) {
                 })
                 .collect(),
             create_mailboxes: domain.create_mailboxes,
+            quotas: quotas(config, domain),
             recipient_delimiter: domain.recipient_delimiter.0,
         })
         .collect();
@@ -182,9 +182,42 @@ fn directory(config: &Config) -> (Directory, Vec<Problem>) {
         let what = problem.fault.to_string();
         config.problem(&key(config, problem.place), &what, problem.fault.advice())
     });
-    let problems = problems.chain(twice).chain(moved_from_elsewhere(config));
+    let problems = problems.chain(twice).chain(not_local(config));
     let problems = problems.collect();
     (directory, problems)
+}
+
+/// What the mailboxes of a domain may hold.
+fn quotas(config: &Config, domain: &LocalDomain) -> Quotas {
+    let octets = |size: Option<Size>| size.map(|size| size.0);
+    let own = config
+        .quota
+        .iter()
+        .filter(|quota| is_in(&quota.mailbox, &domain.name));
+    Quotas {
+        each: Quota {
+            octets: octets(domain.mailbox_size),
+            messages: domain.mailbox_messages,
+            message: octets(domain.message_size),
+        },
+        of: own
+            .map(|own| {
+                let quota = Quota {
+                    octets: octets(own.size),
+                    messages: own.messages,
+                    message: octets(own.message_size),
+                };
+                (own.mailbox.local.clone(), quota)
+            })
+            .collect(),
+    }
+}
+
+fn is_in(mailbox: &Mailbox, domain: &Domain) -> bool {
+    match &mailbox.host {
+        Host::Domain(host) => postroad_directory::is_same_domain(host, domain),
+        Host::Literal(_) => false,
+    }
 }
 
 /// Who has left a domain, with the place in the list.
@@ -192,25 +225,24 @@ fn moved_from<'c>(
     config: &'c Config,
     domain: &'c Domain,
 ) -> impl Iterator<Item = (usize, &'c settings::Moved)> {
-    let of_domain = move |moved: &settings::Moved| match &moved.address.host {
-        Host::Domain(host) => postroad_directory::is_same_domain(host, domain),
-        Host::Literal(_) => false,
-    };
     let moved = config.moved.iter().enumerate();
-    moved.filter(move |(_, moved)| of_domain(moved))
+    moved.filter(move |(_, moved)| is_in(&moved.address, domain))
 }
 
-/// Who has left a domain that isn't local.
-fn moved_from_elsewhere(config: &Config) -> Vec<Problem> {
-    let here: BTreeSet<usize> = config
-        .domain
-        .iter()
-        .flat_map(|domain| moved_from(config, &domain.name).map(|(index, _)| index))
-        .collect();
-    (0..config.moved.len())
-        .filter(|index| !here.contains(index))
-        .map(|index| {
-            let key = format!("moved[{index}].address");
+/// Entries about addresses that aren't in a local domain.
+fn not_local(config: &Config) -> Vec<Problem> {
+    let moved = config.moved.iter().enumerate();
+    let moved = moved.map(|(index, moved)| (format!("moved[{index}].address"), &moved.address));
+    let quotas = config.quota.iter().enumerate();
+    let quotas = quotas.map(|(index, quota)| (format!("quota[{index}].mailbox"), &quota.mailbox));
+    let is_local = |address: &Mailbox| {
+        let mut domains = config.domain.iter();
+        domains.any(|domain| is_in(address, &domain.name))
+    };
+    moved
+        .chain(quotas)
+        .filter(|(_, address)| !is_local(address))
+        .map(|(key, _)| {
             let advice = "name an address of a local domain";
             config.problem(&key, "is in no local domain", advice)
         })

@@ -89,8 +89,8 @@ impl NextHops for Routing {
         targets.into_iter().map(recipient).collect()
     }
 
-    fn delivered(&self, mailbox: &Mailbox) {
-        self.mailboxes.delivered(mailbox);
+    fn delivered(&self, mailbox: &Mailbox, octets: Option<u64>) {
+        self.mailboxes.delivered(mailbox, octets);
     }
 
     fn failed(&self, mailbox: &Mailbox, now: Mono) {

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use postroad_config::Config;
 use postroad_delivery::peer::Peers;
 use postroad_delivery::{Call, Deliverer, Handle, InFlight, Maildirs, OnDemand, Patience, Runner};
-use postroad_directory::{Directory, Mailboxes};
+use postroad_directory::{Directory, Mailboxes, Usage};
 use postroad_host::chance::Chance;
 use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::real::RealDisk;
@@ -17,7 +17,9 @@ use postroad_host::dns::Resolver;
 use postroad_host::tasks::{self, Task};
 use postroad_queue::Peer;
 use postroad_reply::QueueId;
-use postroad_server::{Budget, Delivery, QueueRuns, Server, Services, Turned, Work};
+use postroad_server::{
+    Budget, Counter, Counts, Delivery, QueueRuns, Server, Services, Turned, Work,
+};
 use postroad_session::client;
 use postroad_spool::Spool;
 use postroad_store::Leased;
@@ -68,6 +70,20 @@ impl Delivery for ToldByClients {
     }
 }
 
+/// The Maildirs, as they are counted for their quotas.
+#[derive(Debug)]
+struct Counted(Maildirs<RealDisk>);
+
+impl Counts for Counted {
+    fn held(&self, mailbox: &Mailbox) -> io::Result<Usage> {
+        let held = self.0.held(mailbox)?;
+        Ok(Usage {
+            octets: held.octets,
+            messages: held.messages,
+        })
+    }
+}
+
 /// Everything behind the listeners.
 pub(crate) struct Node {
     /// What sessions work with.
@@ -93,6 +109,7 @@ impl Node {
         let part_ended = Arc::new(Notify::new());
         let (spool, threads) = open_spool(config, &clock, &part_ended)?;
         let (maildirs, mailboxes) = open_maildirs(config)?;
+        let counted = maildirs.clone();
         let settings = wiring::settings(config, directory);
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let patience = Arc::new(ArcSwap::from_pointee(wiring::patience(config)));
@@ -136,6 +153,7 @@ impl Node {
             mailboxes,
             host_name: config.server.hostname.clone(),
             settings,
+            counter: Counter::new(Counted(counted)),
             resolver: Arc::new(Resolver::new(&config.dns.name_servers)),
             clock,
             body_budget: Budget::new(wiring::octets(config.limits.body_memory)),

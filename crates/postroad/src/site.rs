@@ -1,7 +1,9 @@
 //! Makes the rules of a site from its tables.
 
 use postroad_config::settings::Access;
-use postroad_config::{AccessAction, AccessReason, AccessStep, Config, ExpnInquiry, Inquiry};
+use postroad_config::{
+    AccessAction, AccessReason, AccessStep, Config, ExpnInquiry, Inquiry, WhenFull,
+};
 use postroad_directory::DomainSet;
 use postroad_policy::Reason;
 use postroad_policy::access::{AccessRule, AccessRules, Action, Pattern, Step};
@@ -25,6 +27,7 @@ pub(crate) fn rules(config: &Config) -> Rules {
             networks: config.smtp.inquiry_networks.clone(),
         },
         mailless: DomainSet::new(config.relay.no_mail_domains.iter().map(wiring::route_for)),
+        full_is_final: config.mailboxes.when_full == WhenFull::Refuse,
         lookups: Lookups {
             senders: config.dns.check_senders,
             recipients: config.dns.check_recipients,

@@ -11,6 +11,7 @@ use postroad_host::dns::Unresolved;
 use postroad_host::tasks;
 use postroad_policy::access::Step;
 use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
+use postroad_queue::Envelope;
 use postroad_reply::{
     Answer, AuthReply, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData,
     EndOfDataReply, EtrnReply, ExpnReply, HeloReply, MailReply, RcptReply, Receipt, Situated,
@@ -448,6 +449,10 @@ impl<S: QueueStore> Conversation<S> {
             Verdict::Accept => {}
             refused => return refused,
         }
+        match self.quota(&targets).await {
+            Verdict::Accept => {}
+            refused => return refused,
+        }
         // It was asked at MAIL, and may have got into trouble since. A recipient that is refused
         // for good has been told so: it need not try again.
         match rule::store(services.store.pressure()) {
@@ -470,6 +475,41 @@ impl<S: QueueStore> Conversation<S> {
         };
         let rules = &self.settings.rules;
         rules.access_at(Step::Rcpt, &self.client, said, &mut self.record)
+    }
+
+    /// Whether one of a recipient's mailboxes has room. Where one of several has, the message is worth
+    /// taking.
+    async fn quota(&mut self, targets: &[Mailbox]) -> Verdict {
+        let declared = self.transaction.as_ref().map(Transaction::declared_size);
+        let (services, settings) = (&self.services, &self.settings);
+        let size = declared.unwrap_or(0);
+        let mut refused = Verdict::Accept;
+        for target in targets {
+            let quota = settings.directory.quota(target);
+            if quota.is_none() {
+                return Verdict::Accept;
+            }
+            let (mailboxes, clock) = (&services.mailboxes, &services.clock);
+            let counter = &services.counter;
+            let used = counter.usage(mailboxes, target, (quota, size), clock).await;
+            match rule::quota(quota, used, size, settings.rules.full_is_final) {
+                Verdict::Accept => return Verdict::Accept,
+                why => refused = why,
+            }
+        }
+        refused
+    }
+
+    /// Whether a message that is there is bigger than any of its mailboxes takes: its client said no
+    /// size at MAIL, or a smaller one.
+    fn fits_a_mailbox(&self, envelope: &Envelope) -> Verdict {
+        let directory = &self.settings.directory;
+        let excludes = |target| directory.quota(target).excludes(envelope.facts.size);
+        let mut targets = envelope.recipients.iter().map(|to| &to.target);
+        if targets.all(excludes) {
+            return Verdict::Permanent(Reason::TooBigForMailbox, None);
+        }
+        Verdict::Accept
     }
 
     /// Whether this client may send mail to other servers' domains.
@@ -631,6 +671,10 @@ impl<S: QueueStore> Conversation<S> {
         let complete = transaction.complete(&services.host_name, &self.client, accepted_at);
         let (pending, envelope) = complete.map_err(|trouble| self.failed(&trouble, message))?;
         match rule::mail_loop(envelope.facts.received_count, limits.hops) {
+            Verdict::Accept => {}
+            refused => return Err(refused),
+        }
+        match self.fits_a_mailbox(&envelope) {
             Verdict::Accept => {}
             refused => return Err(refused),
         }

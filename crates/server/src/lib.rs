@@ -9,6 +9,7 @@
 //! * `lookup` is VRFY and EXPN;
 //! * `queue_run` is ETRN, `collect` ATRN and TURN;
 //! * `domains` asks what a domain says of its mail;
+//! * `quota` finds out what mailboxes hold;
 //! * `rules` is what a site's own tables say;
 //! * `record` tells the log;
 //! * [`Settings`] can be changed while it runs, and so can the size of each [`Budget`].
@@ -24,6 +25,7 @@ mod listen;
 mod lookup;
 mod memory;
 mod queue_run;
+mod quota;
 mod record;
 mod rules;
 mod transaction;
@@ -46,6 +48,7 @@ pub use budget::Budget;
 pub use collect::{Turned, Work};
 pub use listen::{Remaining, Server};
 pub use queue_run::{Delivery, QueueRuns};
+pub use quota::{Counter, Counts};
 pub use rules::{Inquiries, Lookups, Rules};
 
 /// A message for more mailboxes doesn't wait for its first delivery in memory, for no budget bounds
@@ -68,6 +71,8 @@ pub struct Services<S> {
     /// What holds now. Who stores others here changes what holds for the connections and
     /// transactions that begin after it.
     pub settings: Arc<ArcSwap<Settings>>,
+    /// Finds out what mailboxes hold.
+    pub counter: Counter,
     /// Who is asked about domains.
     pub resolver: Arc<Resolver>,
     /// What time it is.

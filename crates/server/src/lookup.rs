@@ -121,8 +121,8 @@ fn lines(addresses: &[Mailbox], smtputf8: bool) -> Option<Lines> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use postroad_directory::LocalDomain;
     use postroad_directory::Routes;
+    use postroad_directory::{LocalDomain, Quotas};
     use postroad_wire::address::{Domain, Limits, LocalPart};
 
     fn directory() -> Directory {
@@ -138,6 +138,7 @@ mod tests {
             create_mailboxes: false,
             recipient_delimiter: None,
             moved: Vec::new(),
+            quotas: Quotas::default(),
         };
         Directory::new(vec![domain], None, Routes::default()).0
     }

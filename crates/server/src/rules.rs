@@ -26,6 +26,8 @@ pub struct Rules {
     pub mailless: DomainSet,
     /// What is asked of the domain name system.
     pub lookups: Lookups,
+    /// Whether a full mailbox refuses mail for good (552), and not for now (452).
+    pub full_is_final: bool,
 }
 
 /// What is asked of the domain name system about a message that a client would send.

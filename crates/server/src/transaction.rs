@@ -125,6 +125,11 @@ impl<S: QueueStore> Transaction<S> {
         &self.reverse_path
     }
 
+    /// How many octets its message is to have; 0 where the client hasn't said.
+    pub(crate) fn declared_size(&self) -> u64 {
+        self.parameters.size.unwrap_or(0)
+    }
+
     /// Whether it is one of RFC 6531, so that its client takes UTF-8 in replies.
     pub(crate) fn is_utf8(&self) -> bool {
         self.parameters.smtputf8

@@ -327,6 +327,14 @@ events! {
         folder: Words<'a>,
     }
 
+    /// It can't be counted what a mailbox with a quota holds; mail for it is taken.
+    WARN "mailbox.uncounted" MailboxUncounted {
+        /// Which mailbox.
+        mailbox: Words<'a>,
+        /// What the disk said.
+        cause: Words<'a>,
+    }
+
     /// The spool is open.
     INFO "spool.opened" SpoolOpened {
         /// Messages in the queue.

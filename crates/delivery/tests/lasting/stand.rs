@@ -222,7 +222,7 @@ impl NextHops for Ways {
         Ok(())
     }
 
-    fn delivered(&self, _: &Mailbox) {}
+    fn delivered(&self, _: &Mailbox, _: Option<u64>) {}
 
     fn failed(&self, _: &Mailbox, _: Mono) {}
 }

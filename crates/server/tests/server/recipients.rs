@@ -1,6 +1,6 @@
 //! Who is taken as a recipient, and what becomes of the places of new mailboxes.
 
-use postroad_directory::{Directory, LocalDomain, MAX_TARGETS, RouteFor, Routes};
+use postroad_directory::{Directory, LocalDomain, MAX_TARGETS, Quotas, RouteFor, Routes};
 use postroad_host::clock::{Clock, RealClock};
 
 use crate::client::Client;
@@ -105,7 +105,7 @@ fn a_recipient_is_put_off_while_none_of_its_mailboxes_takes_mail() {
         client
             .expect("RCPT TO:<two@new.example>", "250 2.1.5 ")
             .await;
-        stand.mailboxes.delivered(&mailbox("ada@mx.example"));
+        stand.mailboxes.delivered(&mailbox("ada@mx.example"), None);
         client
             .expect("RCPT TO:<both@mx.example>", "250 2.1.5 ")
             .await;
@@ -216,6 +216,7 @@ fn a_transaction_has_so_many_mailboxes_at_most_but_those_of_a_hundred_recipients
             create_mailboxes: false,
             recipient_delimiter: None,
             moved: Vec::new(),
+            quotas: Quotas::default(),
         };
         let mut plan = Plan::new();
         plan.directory = Directory::new(vec![lists], None, Routes::default()).0;

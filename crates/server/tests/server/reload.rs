@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postroad_directory::{Directory, LocalDomain, Routes};
+use postroad_directory::{Directory, LocalDomain, Quotas, Routes};
 use postroad_policy::ConnectionLimits;
 use postroad_server::Settings;
 
@@ -18,6 +18,7 @@ fn other(old: &Settings) -> Settings {
         create_mailboxes: false,
         recipient_delimiter: None,
         moved: Vec::new(),
+        quotas: Quotas::default(),
     };
     let mut session = (*old.session).clone();
     session.help = false;

@@ -7,14 +7,16 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ipnet::IpNet;
-use postroad_directory::{Customers, Directory, LocalDomain, Mailboxes, Routes};
+use postroad_directory::{Customers, Directory, LocalDomain, Mailboxes, Quotas, Routes, Usage};
 use postroad_host::clock::RealClock;
 use postroad_host::dns::Resolver;
 use postroad_host::net::Listener;
 use postroad_host::tasks;
 use postroad_policy::ConnectionLimits;
 use postroad_reply::QueueId;
-use postroad_server::{Budget, Delivery, Limits, QueueRuns, Rules, Server, Services, Turned, Work};
+use postroad_server::{
+    Budget, Counter, Counts, Delivery, Limits, QueueRuns, Rules, Server, Services, Turned, Work,
+};
 use postroad_session::server::Settings;
 use postroad_store::{Entry, Leased, MemoryStore, QueueStore};
 use postroad_wire::address::{self, Domain, LocalPart, Mailbox};
@@ -74,6 +76,7 @@ fn directory() -> Directory {
         create_mailboxes: false,
         recipient_delimiter: Some('+'),
         moved: Vec::new(),
+        quotas: Quotas::default(),
     };
     let made = LocalDomain {
         name: domain("new.example"),
@@ -82,6 +85,7 @@ fn directory() -> Directory {
         create_mailboxes: true,
         recipient_delimiter: None,
         moved: Vec::new(),
+        quotas: Quotas::default(),
     };
     Directory::new(vec![listed, made], None, Routes::default()).0
 }
@@ -172,6 +176,7 @@ impl<S: QueueStore + Clone> Plan<S> {
                 session: Arc::new(self.session),
                 limits: self.limits,
             })),
+            counter: Counter::new(Empty),
             resolver: Arc::new(Resolver::new(&[])),
             clock: Arc::new(RealClock),
             body_budget: Budget::new(self.body_budget),
@@ -193,6 +198,16 @@ impl<S: QueueStore + Clone> Plan<S> {
             mailboxes,
             fresh,
         }
+    }
+}
+
+/// Mailboxes with nothing in them.
+#[derive(Debug)]
+struct Empty;
+
+impl Counts for Empty {
+    fn held(&self, _: &Mailbox) -> std::io::Result<Usage> {
+        Ok(Usage::default())
     }
 }
 
