@@ -1,5 +1,7 @@
 //! What is measured: the cells of the table.
 
+use super::peers::Peer;
+
 /// A load that every peer gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell {
@@ -26,7 +28,15 @@ pub(crate) enum Kind {
     Relay,
     /// Sessions stay open after EHLO.
     Idle,
+    /// Mail waits for a next hop that refuses connections, and other mail is relayed beside it.
+    Deferred,
 }
+
+/// Messages that are relayed without and with the deferred ones.
+pub(crate) const BESIDE: u64 = 20_000;
+
+/// Octets of a message that waits.
+pub(crate) const WAITING_SIZE: u64 = 512;
 
 const fn accept(name: &'static str, what: &'static str, sessions: u64) -> Cell {
     Cell {
@@ -85,11 +95,27 @@ pub(crate) const CELLS: &[Cell] = &[
         quick: 2_000,
         ..accept("idle", "sessions held after EHLO", 0)
     },
+    Cell {
+        kind: Kind::Deferred,
+        full: 1_000_000,
+        quick: 50_000,
+        ..accept(
+            "deferred",
+            "messages that wait for a dead next hop; fresh mail is relayed beside them by 50 sessions",
+            50,
+        )
+    },
 ];
 
 impl Cell {
     pub(crate) fn messages(&self, is_quick: bool) -> u64 {
         if is_quick { self.quick } else { self.full }
+    }
+
+    /// Whether a peer is measured in it. A million files of Postfix's are beyond what a run can wait
+    /// for, and the floor keeps no mail.
+    pub(crate) fn has(&self, peer: Peer) -> bool {
+        self.kind != Kind::Deferred || peer == Peer::Postroad
     }
 
     /// Messages that a server gets before it is measured, so that its processes are there.
@@ -116,7 +142,7 @@ impl Cell {
         match self.kind {
             Kind::OneEach => options.push("--one-each".to_owned()),
             Kind::Pipelined => options.push("--pipeline".to_owned()),
-            Kind::Accept | Kind::Relay | Kind::Idle => {}
+            Kind::Accept | Kind::Relay | Kind::Idle | Kind::Deferred => {}
         }
         options
     }

@@ -32,7 +32,12 @@ pub(crate) enum Next {
     Held,
     /// To the sink at this address.
     Sink(SocketAddr),
+    /// To that sink, but for the mail to [`DEAD`]: its next hop refuses connections.
+    SinkOrDead(SocketAddr),
 }
+
+/// A domain whose mail waits, if there is one.
+pub(crate) const DEAD: &str = "dead.invalid";
 
 /// The programs that were built.
 pub(crate) struct Programs {
@@ -76,13 +81,14 @@ impl Peer {
         let at = free_address()?;
         let silent = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
         let hole = silent.local_addr().map_err(|e| e.to_string())?;
-        let mut command = match self {
+        let command = match self {
             Peer::Postfix => postfix(folder, at, next)?,
             Peer::Postroad => postroad(folder, at, next, hole, &programs.postroad)?,
             Peer::Floor => floor(folder, at, next, &programs.load),
         };
         let log = folder.join("stderr.log");
         let log = File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+        let mut command = ends_with_us(&command);
         // A group of its own: Postfix's master stops its whole group when it is told to stop.
         command
             .process_group(0)
@@ -98,6 +104,19 @@ impl Peer {
         server.wait_until_it_listens(folder)?;
         Ok(server)
     }
+}
+
+/// The same command, killed when this process ends before it, as by Ctrl-C.
+fn ends_with_us(command: &Command) -> Command {
+    let mut tied = Command::new("setpriv");
+    tied.args(["--pdeathsig", "KILL", "--"]);
+    tied.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            tied.env(name, value);
+        }
+    }
+    tied
 }
 
 impl Server {
@@ -139,7 +158,7 @@ fn floor(folder: &Path, at: SocketAddr, next: Next, program: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(["floor", "--listen", &at.to_string(), "--file"]);
     command.arg(folder.join("log"));
-    if let Next::Sink(sink) = next {
+    if let Next::Sink(sink) | Next::SinkOrDead(sink) = next {
         command.args(["--relay", &sink.to_string(), "--connections", "50"]);
     }
     command
@@ -152,9 +171,14 @@ fn postroad(
     hole: SocketAddr,
     program: &Path,
 ) -> Result<Command, String> {
-    let next = match next {
-        Next::Held => hole,
-        Next::Sink(sink) => sink,
+    let (next, dead) = match next {
+        Next::Held => (hole, String::new()),
+        Next::Sink(sink) => (sink, String::new()),
+        Next::SinkOrDead(sink) => {
+            let nobody = free_address()?;
+            let route = format!("[[route]]\ndomain = {DEAD:?}\nnext_hop = \"smtp://{nobody}\"\n");
+            (sink, route)
+        }
     };
     let user = if crate::packages::is_root() {
         "user = \"root\"\n"
@@ -168,7 +192,7 @@ fn postroad(
          [[listener]]\naddress = \"{at}\"\n\
          [limits]\nconnections = 20000\nconnections_per_address = 20000\n\
          connections_per_network = 20000\ntransactions = 1000000\n\
-         [[route]]\ndomain = \"*\"\nnext_hop = \"smtp://{next}\"\n\
+         [[route]]\ndomain = \"*\"\nnext_hop = \"smtp://{next}\"\n{dead}\
          [relay]\ntrusted_networks = [\"127.0.0.0/8\"]\n\
          [timeouts]\ndrain = \"1s\"\n\
          [delivery]\nconnections_per_site = 50\n"
@@ -213,7 +237,9 @@ fn main_cf(folder: &Path, next: Next) -> String {
     let folder = folder.display();
     let way = match next {
         Next::Held => "smtpd_client_restrictions = check_client_access static:HOLD\n".to_owned(),
-        Next::Sink(sink) => format!("relayhost = [{}]:{}\n", sink.ip(), sink.port()),
+        Next::Sink(sink) | Next::SinkOrDead(sink) => {
+            format!("relayhost = [{}]:{}\n", sink.ip(), sink.port())
+        }
     };
     format!(
         "compatibility_level = 3.6\n\

@@ -22,9 +22,12 @@ pub(crate) enum Metric {
     IdleMemory,
     GreetingP50,
     GreetingP99,
+    WaitingMemory,
+    StartUp,
+    SlowDown,
 }
 
-const METRICS: [Metric; 10] = [
+const METRICS: [Metric; 13] = [
     Metric::Rate,
     Metric::Cpu,
     Metric::P50,
@@ -35,6 +38,9 @@ const METRICS: [Metric; 10] = [
     Metric::IdleMemory,
     Metric::GreetingP50,
     Metric::GreetingP99,
+    Metric::WaitingMemory,
+    Metric::StartUp,
+    Metric::SlowDown,
 ];
 
 impl Metric {
@@ -50,6 +56,9 @@ impl Metric {
             Metric::IdleMemory => "KiB/session",
             Metric::GreetingP50 => "greeting p50 ms",
             Metric::GreetingP99 => "greeting p99 ms",
+            Metric::WaitingMemory => "octets/deferred message",
+            Metric::StartUp => "start s",
+            Metric::SlowDown => "slow-down of fresh mail, %",
         }
     }
 }

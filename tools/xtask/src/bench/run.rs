@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::calls::{Calls, Counter};
-use super::cells::{Cell, Kind};
-use super::peers::{Next, Peer, Programs, Server, free_address};
+use super::cells::{BESIDE, Cell, Kind, WAITING_SIZE};
+use super::peers::{DEAD, Next, Peer, Programs, Server, free_address};
 use super::processes::ticks_a_second;
 use super::results::Metric;
 use super::scratch::Scratch;
@@ -41,6 +41,7 @@ impl Bench<'_> {
     ) -> Result<Outcome, String> {
         match cell.kind {
             Kind::Idle => self.idle(cell, peer),
+            Kind::Deferred => self.deferred(cell, peer),
             _ => self.mail(cell, peer, counts_calls),
         }
     }
@@ -59,12 +60,12 @@ impl Bench<'_> {
         };
         let next = sink.as_ref().map_or(Next::Held, |sink| Next::Sink(sink.at));
         let server = peer.start(&folder, self.programs, next)?;
-        self.generate(cell, &server, 0, warm_up)?;
+        self.generate(&server, &cell.options(0, warm_up))?;
         sink.as_mut().map(Sink::stage).transpose()?;
 
         let ticks = ticks_a_second();
         let before = server.family().cpu_seconds(ticks);
-        let sent = self.generate(cell, &server, warm_up, messages)?;
+        let sent = self.generate(&server, &cell.options(warm_up, messages))?;
         let got = sink.as_mut().map(Sink::stage).transpose()?;
         let family = server.family();
         let cpu = family.cpu_seconds(ticks) - before;
@@ -74,7 +75,7 @@ impl Bench<'_> {
         if counts_calls {
             let counter = Counter::start(family.processes(), &folder);
             let mut load = || {
-                self.generate(cell, &server, warm_up + messages, counted)?;
+                self.generate(&server, &cell.options(warm_up + messages, counted))?;
                 sink.as_mut().map(Sink::stage).transpose()
             };
             match counter.and_then(|counter| load().and_then(|_| counter.end())) {
@@ -85,16 +86,10 @@ impl Bench<'_> {
         Ok(outcome)
     }
 
-    fn generate(
-        &self,
-        cell: &Cell,
-        server: &Server,
-        first: u64,
-        messages: u64,
-    ) -> Result<Value, String> {
+    fn generate(&self, server: &Server, options: &[String]) -> Result<Value, String> {
         let mut load = Command::new(&self.programs.load);
         load.args(["generate", "--to", &server.at.to_string()]);
-        load.args(cell.options(first, messages));
+        load.args(options);
         let output = load.output().map_err(|e| format!("{load:?}: {e}"))?;
         let said = String::from_utf8_lossy(&output.stdout);
         match output.status.success() {
@@ -124,6 +119,48 @@ impl Bench<'_> {
             Metric::GreetingP99,
         );
         outcome.notes.push(format!("{sessions} sessions"));
+        Ok(outcome)
+    }
+
+    /// Fresh mail is relayed, then as much beside many messages that wait, which the server is then
+    /// started again with.
+    fn deferred(&self, cell: &Cell, peer: Peer) -> Result<Outcome, String> {
+        let folder = self.scratch.fresh()?;
+        let (warm_up, waiting) = (cell.warm_up(), cell.messages(self.is_quick));
+        let mut sink = Sink::start(self.programs, &[warm_up, BESIDE, BESIDE])?;
+        let next = Next::SinkOrDead(sink.at);
+        let server = peer.start(&folder, self.programs, next)?;
+        let mut first = 0;
+        let mut relay = |messages| {
+            let sent = self.generate(&server, &cell.options(first, messages))?;
+            first += messages;
+            let got = sink.stage()?;
+            let outcome = outcome(messages, &sent, Some(&got), 0.0);
+            Ok::<_, String>(outcome.values[&Metric::Rate])
+        };
+        relay(warm_up)?;
+        let alone = relay(BESIDE)?;
+        let before = server.family().memory(false);
+        let mut options = cell.options(1 << 40, waiting);
+        options.push(format!("--recipient=nobody@{DEAD}"));
+        options.push(format!("--size={WAITING_SIZE}"));
+        options.retain(|option| *option != format!("--size={}", cell.size));
+        self.generate(&server, &options)?;
+        // What was fresh in memory has its time, and the site its first attempts.
+        thread::sleep(Duration::from_secs(5));
+        let memory = server.family().memory(false).saturating_sub(before);
+        let beside = relay(BESIDE)?;
+        drop(server);
+
+        let began = Instant::now();
+        let started = peer.start(&folder, self.programs, next)?;
+        let start_up = began.elapsed();
+        drop(started);
+        let mut outcome = Outcome::default();
+        outcome.add(Metric::WaitingMemory, memory as f64 / waiting as f64);
+        outcome.add(Metric::StartUp, start_up.as_secs_f64());
+        outcome.add(Metric::SlowDown, (1.0 - beside / alone) * 100.0);
+        outcome.notes.push(format!("{waiting} messages wait"));
         Ok(outcome)
     }
 }

@@ -1,6 +1,7 @@
 //! The disk of the measurements: a journaled ext4 of its own where that can be made.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,10 +9,27 @@ use std::process::Command;
 const FULL: u64 = 3072;
 const QUICK: u64 = 1024;
 
+/// Starts this program again where its mounts are its own and go when it ends, as by Ctrl-C; returns only
+/// if it runs there already, may not mount, or can't do so.
+pub(crate) fn apart() {
+    const IS_APART: &str = "POSTROAD_BENCH_APART";
+    if !crate::packages::is_root() || std::env::var_os(IS_APART).is_some() {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else {
+        return;
+    };
+    let mut again = Command::new("unshare");
+    again.args(["--mount", "--propagation", "private", "--"]);
+    again.arg(program).args(std::env::args_os().skip(1));
+    let why = again.env(IS_APART, "1").exec();
+    eprintln!("unshare: {why}; when this is broken off, unmount its disk by hand");
+}
+
 /// A folder, on a file system of its own or not.
 pub(crate) struct Scratch {
     folder: PathBuf,
-    image: Option<PathBuf>,
+    is_mounted: bool,
     /// What it is, for the reader.
     pub(crate) said: String,
 }
@@ -22,18 +40,20 @@ impl Scratch {
         let folder = below.join(format!("postroad-bench-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         let mut scratch = Scratch {
-            image: None,
+            is_mounted: false,
             said: String::new(),
             folder,
         };
         if crate::packages::is_root() {
             let image = scratch.folder.with_extension("img");
-            scratch.image = Some(image.clone());
             let size = if is_quick { QUICK } else { FULL };
             mount(&image, size, &scratch.folder)?;
+            scratch.is_mounted = true;
+            // The mount keeps it, and it goes with the mount however this ends.
+            let _ = fs::remove_file(&image);
         }
         scratch.said = describe(&scratch.folder);
-        if scratch.image.is_some() {
+        if scratch.is_mounted {
             scratch.said += &format!(", an image on {}", describe(below));
         }
         Ok(scratch)
@@ -53,13 +73,12 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(self.folder.join("run"));
-        if let Some(image) = &self.image {
+        if self.is_mounted {
             let unmounted = Command::new("umount").arg(&self.folder).status();
             if !unmounted.is_ok_and(|status| status.success()) {
                 eprintln!("{} could not be unmounted", self.folder.display());
                 return;
             }
-            let _ = fs::remove_file(image);
         }
         let _ = fs::remove_dir(&self.folder);
     }
