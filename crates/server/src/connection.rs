@@ -370,6 +370,20 @@ impl Drop for Counted {
 mod tests {
     use super::*;
 
+    /// How much room a task takes that runs what this returns.
+    fn room<A, B, C, D, E, F, G, T>(_: fn(A, B, C, D, E, F, G) -> T) -> usize {
+        size_of::<T>()
+    }
+
+    #[test]
+    fn an_idle_session_takes_little_memory() {
+        let room = room(serve::<postroad_store::MemoryStore>);
+        assert!(
+            room <= 3 * 1024,
+            "{room} octets: box what only a few sessions need"
+        );
+    }
+
     #[test]
     fn a_small_read_does_not_hold_a_large_buffer() {
         for read in [1, 100, READ / 4, READ] {

@@ -115,7 +115,8 @@ impl<S: QueueStore> Conversation<S> {
             && self.services.body_budget.free_for(self.client.network()) < room
     }
 
-    /// Acts on one event. A question is answered before this returns.
+    /// Acts on one event. A question is answered before this returns. The steps that wait for something
+    /// have room of their own: all sessions would have to keep it otherwise, and most of them are idle.
     pub(crate) async fn handle(&mut self, event: Event, session: &mut ServerSession) {
         if self.transaction.is_none() {
             self.settings = self.services.settings.load_full();
@@ -140,15 +141,11 @@ impl<S: QueueStore> Conversation<S> {
                 reverse_path,
                 parameters,
             } => {
-                let verdict = self.begin(transaction, reverse_path, parameters).await;
+                let begin = self.begin(transaction, reverse_path, parameters);
+                let verdict = Box::pin(begin).await;
                 self.say(session, ticket, verdict, MailReply::Accepted);
             }
-            Event::Recipients(run) => {
-                let until = self.now() + domains::RUN;
-                for asked in run {
-                    self.recipient(asked, until, session).await;
-                }
-            }
+            Event::Recipients(run) => Box::pin(self.recipients(run, session)).await,
             Event::DataBegin { ticket, .. } => {
                 let verdict = Box::pin(self.begin_message()).await;
                 self.say(session, ticket, verdict, DataReply::GoAhead);
@@ -195,10 +192,10 @@ impl<S: QueueStore> Conversation<S> {
                 session.answer(ticket, reply, self.now());
             }
             Event::Atrn { ticket, domains } => {
-                let found = self.collect(&domains).await;
+                let found = Box::pin(self.collect(&domains)).await;
                 session.answer(ticket, collect::atrn(found), self.now());
             }
-            Event::Turn { ticket } => match self.collect(&[]).await {
+            Event::Turn { ticket } => match Box::pin(self.collect(&[])).await {
                 Ok(_) => session.answer(ticket, TurnReply::RolesChanged, self.now()),
                 Err(Nothing::NotListed) => {
                     session.answer(ticket, TurnReply::Refused, self.now());
@@ -365,6 +362,14 @@ impl<S: QueueStore> Conversation<S> {
     fn unresolved(&mut self, why: &Unresolved) -> Verdict {
         self.record.cause(&why.to_string());
         domains::unresolved()
+    }
+
+    /// Judges recipients that came together.
+    async fn recipients(&mut self, run: Vec<session::Recipient>, session: &mut ServerSession) {
+        let until = self.now() + domains::RUN;
+        for asked in run {
+            self.recipient(asked, until, session).await;
+        }
     }
 
     async fn recipient(

@@ -1,7 +1,8 @@
 //! One run of one cell against one peer.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -154,6 +155,7 @@ impl Bench<'_> {
 
         let began = Instant::now();
         let started = peer.start(&folder, self.programs, next)?;
+        greeted(&started)?;
         let start_up = began.elapsed();
         drop(started);
         let mut outcome = Outcome::default();
@@ -162,6 +164,19 @@ impl Bench<'_> {
         outcome.add(Metric::SlowDown, (1.0 - beside / alone) * 100.0);
         outcome.notes.push(format!("{waiting} messages wait"));
         Ok(outcome)
+    }
+}
+
+/// Waits for a greeting: a server may listen before it has looked through its queue.
+fn greeted(server: &Server) -> Result<(), String> {
+    let greeting = || {
+        let mut code = [0; 3];
+        TcpStream::connect(server.at)?.read_exact(&mut code)?;
+        io::Result::Ok(code)
+    };
+    match greeting() {
+        Ok(code) if &code == b"220" => Ok(()),
+        other => Err(format!("it doesn't greet: {other:?}")),
     }
 }
 
