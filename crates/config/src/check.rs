@@ -56,6 +56,7 @@ pub(crate) fn all(config: &Config, reader: &mut Reader) {
     );
     access_too_early(config, reader);
     moved_nowhere(config, reader);
+    nothing_to_send(config, reader);
     group_without_user(config, reader);
     no_listener(config, reader);
     listeners_twice(config, reader);
@@ -118,6 +119,20 @@ fn access_too_early(config: &Config, reader: &mut Reader) {
             let advice = "name a later step, or leave it out";
             let key = format!("access[{index}].at");
             reader.wrong_key(&key, "is before all that the rule names is known", advice);
+        }
+    }
+}
+
+/// Who may send nothing is refused by a rule, which says why.
+fn nothing_to_send(config: &Config, reader: &mut Reader) {
+    let sending = &config.sending;
+    for (key, most) in [
+        ("sending.messages_per_user", sending.messages_per_user),
+        ("sending.messages_per_network", sending.messages_per_network),
+    ] {
+        if most == Some(0) {
+            let advice = "write 1 or more, or refuse these clients in [[access]]";
+            reader.wrong_key(key, "lets nobody send", advice);
         }
     }
 }

@@ -273,6 +273,19 @@ settings! {
         no_mail_domains: Vec<RouteDomain> = is(Vec::new()), any(), Live;
     }
 
+    /// How much may be sent in an hour. Who has been silent may send an hour's messages at once, and what
+    /// was sent comes back evenly. It is asked at MAIL; what is counted are messages that were taken.
+    table sending: Sending {
+        /// Messages an hour from one user who has authenticated. Unset, as many as come.
+        messages_per_user: Option<u32> = unset(), any(), Live;
+        /// Messages an hour from the clients of one network (as for `connections_per_network`) that
+        /// have not authenticated. Unset, as many as come.
+        messages_per_network: Option<u32> = unset(), any(), Live;
+        /// What one message more gets: `"defer"` is 450 4.7.0, for the allowance comes back, `"refuse"`
+        /// is 552 5.2.2.
+        when_spent: WhenFull = is(WhenFull::Defer), any(), Live;
+    }
+
     /// What is asked of the domain name system while mail comes in. Where it can't answer, the client is
     /// told to come again (450 4.4.3); what couldn't be found out isn't asked again for 15 seconds.
     table dns: Dns {

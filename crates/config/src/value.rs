@@ -72,7 +72,7 @@ pub enum ExpnInquiry {
     NotImplemented,
 }
 
-/// What a mailbox without room says.
+/// What a mailbox without room says, and an allowance that is spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenFull {
     /// Later.

@@ -457,3 +457,55 @@ fn an_entry_more_or_less_is_a_change_of_its_list() {
 fn the_hardest_class_is_the_greatest() {
     assert!(Reload::Live < Reload::NextConnection && Reload::NextConnection < Reload::Restart);
 }
+
+#[test]
+fn what_the_tables_of_a_site_say_has_to_make_sense() {
+    let text = r#"[sending]
+messages_per_user = 0
+[[access]]
+recipients = ["list@example.org"]
+at = "mail"
+then = "refuse"
+[[access]]
+senders = ["*@example.com"]
+at = "data"
+then = "defer"
+reason = "spam"
+[[moved]]
+address = "anna@example.org"
+forward = true
+show = true
+[[quota]]
+size = "1 MiB"
+"#;
+    let said = problems(text);
+    let starts = [
+        "2:21 sending.messages_per_user lets nobody send",
+        "5:6 access[0].at is before all that the rule names is known",
+        "11:10 access[1].reason is none of its words",
+        "14:11 moved[0].forward has no new_address beside it",
+        "15:8 moved[0].show has no new_address beside it",
+        "16:1 quota[0] has no mailbox",
+    ];
+    for start in starts {
+        let is_said = said.iter().any(|problem| problem.starts_with(start));
+        assert!(is_said, "{start}\n{said:#?}");
+    }
+}
+
+#[test]
+fn a_rule_is_asked_as_soon_as_all_that_it_names_is_known() {
+    let step = |rule: &str| {
+        let text = format!("[[access]]\nthen = \"refuse\"\n{rule}\n");
+        load(&text).unwrap().access[0].step()
+    };
+    use postroad_config::AccessStep as Step;
+    assert_eq!(step(""), Step::Connect);
+    assert_eq!(step("networks = [\"192.0.2.0/24\"]"), Step::Connect);
+    assert_eq!(step("hello = [\"a\"]"), Step::Hello);
+    assert_eq!(step("users = [\"a\"]\nhello = [\"a\"]"), Step::Mail);
+    assert_eq!(step("senders = [\"<>\"]"), Step::Mail);
+    assert_eq!(step("senders = [\"<>\"]\nrecipients = [\"*\"]"), Step::Rcpt);
+    assert_eq!(step("header = [\"*\"]"), Step::Message);
+    assert_eq!(step("at = \"data\""), Step::Data);
+}

@@ -99,6 +99,11 @@ impl AccessRules {
         self.0.iter().any(|rule| !rule.header.is_empty())
     }
 
+    /// Whether a rule is asked at a step.
+    pub fn are_asked(&self, at: Step) -> bool {
+        self.0.iter().any(|rule| rule.at == at)
+    }
+
     /// The rule that decides at a step, if one does.
     pub fn deciding(&self, at: Step, facts: &Facts<'_>) -> Option<&AccessRule> {
         self.0

@@ -7,6 +7,7 @@
 //! [`rule`] has the rules every server has, [`access`] those that a site writes itself.
 
 pub mod access;
+pub mod allowance;
 pub mod row;
 pub mod rule;
 pub mod verdict;

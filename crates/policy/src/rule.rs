@@ -126,6 +126,21 @@ pub fn quota(quota: Quota, used: Option<Usage>, size: u64, for_good: bool) -> Ve
     }
 }
 
+/// Whether somebody may begin another message. That the allowance is spent is for good only where
+/// `for_good` says so: it comes back by itself.
+pub fn allowance(may_send: bool, for_good: bool) -> Verdict {
+    if may_send {
+        return Verdict::Accept;
+    }
+    let note = "You have sent as many messages as you may for now";
+    let note = Some(Text::new(note));
+    if for_good {
+        Verdict::Permanent(Reason::SenderAllocation, note)
+    } else {
+        Verdict::Temporary(Reason::RateLimit, note)
+    }
+}
+
 /// Whether a message may be in a loop: it has more Received fields than `limit`, which is 100 at
 /// least by RFC 5321 6.3.
 pub fn mail_loop(received_count: u32, limit: u32) -> Verdict {

@@ -18,7 +18,7 @@ use postroad_host::tasks::{self, Task};
 use postroad_queue::Peer;
 use postroad_reply::QueueId;
 use postroad_server::{
-    Budget, Counter, Counts, Delivery, QueueRuns, Server, Services, Turned, Work,
+    Budget, Counter, Counts, Delivery, QueueRuns, Sent, Server, Services, Turned, Work,
 };
 use postroad_session::client;
 use postroad_spool::Spool;
@@ -154,6 +154,7 @@ impl Node {
             host_name: config.server.hostname.clone(),
             settings,
             counter: Counter::new(Counted(counted)),
+            sent: Sent::default(),
             resolver: Arc::new(Resolver::new(&config.dns.name_servers)),
             clock,
             body_budget: Budget::new(wiring::octets(config.limits.body_memory)),

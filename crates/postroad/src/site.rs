@@ -8,7 +8,7 @@ use postroad_directory::DomainSet;
 use postroad_policy::Reason;
 use postroad_policy::access::{AccessRule, AccessRules, Action, Pattern, Step};
 use postroad_reply::Text;
-use postroad_server::{Inquiries, Lookups, Rules};
+use postroad_server::{Inquiries, Lookups, Rules, SendingLimits};
 
 use crate::wiring;
 
@@ -28,6 +28,11 @@ pub(crate) fn rules(config: &Config) -> Rules {
         },
         mailless: DomainSet::new(config.relay.no_mail_domains.iter().map(wiring::route_for)),
         full_is_final: config.mailboxes.when_full == WhenFull::Refuse,
+        sending: SendingLimits {
+            per_user: config.sending.messages_per_user,
+            per_network: config.sending.messages_per_network,
+            is_final: config.sending.when_spent == WhenFull::Refuse,
+        },
         lookups: Lookups {
             senders: config.dns.check_senders,
             recipients: config.dns.check_recipients,

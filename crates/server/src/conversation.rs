@@ -317,6 +317,11 @@ impl<S: QueueStore> Conversation<S> {
             Verdict::Accept => {}
             refused => return refused,
         }
+        let (sent, limits) = (&self.services.sent, self.settings.rules.sending);
+        match sent.judge(limits, &self.client, self.now()) {
+            Verdict::Accept => {}
+            refused => return refused,
+        }
         match self.sender_domain(&reverse_path).await {
             Verdict::Accept => {}
             refused => return refused,
@@ -581,8 +586,9 @@ impl<S: QueueStore> Conversation<S> {
 
     /// What the site's own rules say before a message comes.
     fn access_to_data(&mut self) -> Verdict {
-        let Some(transaction) = &self.transaction else {
-            return Verdict::Accept; // There is none to say it of, which its intake finds.
+        let is_asked = self.settings.rules.access.are_asked(Step::Data);
+        let Some(transaction) = self.transaction.as_ref().filter(|_| is_asked) else {
+            return Verdict::Accept; // Where there is none, its intake finds that.
         };
         let said = Said {
             sender: Some(transaction.reverse_path()),
@@ -683,24 +689,25 @@ impl<S: QueueStore> Conversation<S> {
             Verdict::Accept => {}
             refused => return Err(refused),
         }
-        let said = Said {
-            sender: Some(&envelope.reverse_path),
-            recipients: &envelope
-                .recipients
-                .iter()
-                .map(|to| &to.origin)
-                .collect::<Vec<_>>(),
-            header: pending.header(),
-        };
-        match self.access(Step::Message, said) {
-            Verdict::Accept => {}
-            refused => return Err(refused),
+        if self.settings.rules.access.are_asked(Step::Message) {
+            let recipients = envelope.recipients.iter().map(|to| &to.origin);
+            let said = Said {
+                sender: Some(&envelope.reverse_path),
+                recipients: &recipients.collect::<Vec<_>>(),
+                header: pending.header(),
+            };
+            match self.access(Step::Message, said) {
+                Verdict::Accept => {}
+                refused => return Err(refused),
+            }
         }
         let envelope = Arc::new(envelope);
         let committed = pending
             .commit(Arc::clone(&envelope), accepted_at + limits.lease)
             .await;
         let (receipt, leased) = committed.map_err(|trouble| self.failed(&trouble, message))?;
+        let (sent, limits) = (&services.sent, self.settings.rules.sending);
+        sent.note(limits, &self.client, self.now());
         self.record.accepted(&receipt, &envelope);
         Ok((receipt, leased))
     }

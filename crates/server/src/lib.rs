@@ -10,6 +10,7 @@
 //! * `queue_run` is ETRN, `collect` ATRN and TURN;
 //! * `domains` asks what a domain says of its mail;
 //! * `quota` finds out what mailboxes hold;
+//! * `sending` knows how much clients have sent of what they may;
 //! * `rules` is what a site's own tables say;
 //! * `record` tells the log;
 //! * [`Settings`] can be changed while it runs, and so can the size of each [`Budget`].
@@ -28,6 +29,7 @@ mod queue_run;
 mod quota;
 mod record;
 mod rules;
+mod sending;
 mod transaction;
 
 use std::sync::Arc;
@@ -50,6 +52,7 @@ pub use listen::{Remaining, Server};
 pub use queue_run::{Delivery, QueueRuns};
 pub use quota::{Counter, Counts};
 pub use rules::{Inquiries, Lookups, Rules};
+pub use sending::{SendingLimits, Sent};
 
 /// A message for more mailboxes doesn't wait for its first delivery in memory, for no budget bounds
 /// what the envelopes that wait there take.
@@ -73,6 +76,8 @@ pub struct Services<S> {
     pub settings: Arc<ArcSwap<Settings>>,
     /// Finds out what mailboxes hold.
     pub counter: Counter,
+    /// What was sent by whom.
+    pub sent: Sent,
     /// Who is asked about domains.
     pub resolver: Arc<Resolver>,
     /// What time it is.

@@ -9,6 +9,7 @@ use postroad_policy::access::{AccessRules, Facts, Step};
 use postroad_wire::address::{Mailbox, ReversePath};
 
 use crate::record::Record;
+use crate::sending::SendingLimits;
 use crate::transaction::Client;
 
 /// How much of a message is looked at for its header. What has a longer one hides its last fields from
@@ -26,6 +27,8 @@ pub struct Rules {
     pub mailless: DomainSet,
     /// What is asked of the domain name system.
     pub lookups: Lookups,
+    /// How much a client may send.
+    pub sending: SendingLimits,
     /// Whether a full mailbox refuses mail for good (552), and not for now (452).
     pub full_is_final: bool,
 }

@@ -75,3 +75,36 @@ fn the_page_of_settings_is_what_the_binary_prints() {
          {differs:?}"
     );
 }
+
+/// What only the directory knows of the tables of a site is said at its place, too.
+#[test]
+fn who_has_moved_and_whose_quota_it_is_has_to_be_local() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = r#"[[domain]]
+name = "example.org"
+mailboxes = ["anna", "bob"]
+[[moved]]
+address = "carl@elsewhere.example"
+[[moved]]
+address = "bob@example.org"
+[[moved]]
+address = "eve@EXAMPLE.org"
+new_address = "eve@away.example"
+forward = true
+[[quota]]
+mailbox = "anna@elsewhere.example"
+size = "1 MiB"
+"#;
+    std::fs::write(folder.path().join("postroad.toml"), text).expect("write it");
+    let output = postroad(&["check", "--config", "postroad.toml"], folder.path());
+    let said = said(&output.stderr);
+    for wrong in [
+        "postroad.toml:5:11: `moved[0].address` is in no local domain",
+        "postroad.toml:7:11: `moved[1].address` is listed twice",
+        "postroad.toml:9:11: `moved[2].address` leads to eve@away.example, which is not in a local domain",
+        "postroad.toml:13:11: `quota[0].mailbox` is in no local domain",
+        "4 problems",
+    ] {
+        assert!(said.contains(wrong), "{wrong}\n{said}");
+    }
+}

@@ -15,7 +15,8 @@ use postroad_host::tasks;
 use postroad_policy::ConnectionLimits;
 use postroad_reply::QueueId;
 use postroad_server::{
-    Budget, Counter, Counts, Delivery, Limits, QueueRuns, Rules, Server, Services, Turned, Work,
+    Budget, Counter, Counts, Delivery, Limits, QueueRuns, Rules, Sent, Server, Services, Turned,
+    Work,
 };
 use postroad_session::server::Settings;
 use postroad_store::{Entry, Leased, MemoryStore, QueueStore};
@@ -177,6 +178,7 @@ impl<S: QueueStore + Clone> Plan<S> {
                 limits: self.limits,
             })),
             counter: Counter::new(Empty),
+            sent: Sent::default(),
             resolver: Arc::new(Resolver::new(&[])),
             clock: Arc::new(RealClock),
             body_budget: Budget::new(self.body_budget),
