@@ -53,6 +53,8 @@ pub struct Directory {
     /// Where mail for the postmasters goes.
     postmaster: Option<Mailbox>,
     routes: Routes,
+    /// A mailbox is bounded in what it may hold.
+    has_quotas: bool,
 }
 
 /// What a forward-path leads to.
@@ -171,6 +173,9 @@ impl Directory {
             first,
             postmaster,
             routes,
+            has_quotas: domains
+                .iter()
+                .any(|domain| domain.quotas != Quotas::default()),
         };
         let mut problems = Vec::new();
         for (index, domain) in domains.iter().enumerate() {
@@ -235,6 +240,9 @@ impl Directory {
         let Host::Domain(domain) = &mailbox.host else {
             return Quota::default();
         };
+        if !self.has_quotas {
+            return Quota::default();
+        }
         let Some(names) = self.domains.get(&name::domain(domain)) else {
             return Quota::default();
         };

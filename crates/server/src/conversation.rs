@@ -1,12 +1,13 @@
 //! Answers one session's questions: asks the directory, policy and the store, and turns what they
 //! say into a reply of the row.
 
+mod recipients;
+
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use postroad_clock::Mono;
-use postroad_directory::{Reservation, Resolution};
 use postroad_host::dns::Unresolved;
 use postroad_host::tasks;
 use postroad_policy::access::Step;
@@ -14,16 +15,14 @@ use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
 use postroad_queue::Envelope;
 use postroad_reply::{
     Answer, AuthReply, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData,
-    EndOfDataReply, EtrnReply, ExpnReply, HeloReply, MailReply, RcptReply, Receipt, Situated,
-    StarttlsReply, Text, TransactionId, TurnReply, VrfyReply,
+    EndOfDataReply, EtrnReply, ExpnReply, HeloReply, MailReply, Receipt, StarttlsReply, Text,
+    TransactionId, TurnReply, VrfyReply,
 };
-use postroad_session::server::{
-    self as session, Event, Question, ServerSession, SessionId, Ticket,
-};
+use postroad_session::server::{Event, Question, ServerSession, SessionId, Ticket};
 use postroad_store::{Leased, QueueStore, Trouble};
-use postroad_wire::address::{Domain, ForwardPath, Mailbox, ReversePath};
+use postroad_wire::address::{Domain, Mailbox, ReversePath};
 use postroad_wire::command::{DeliveryKind, Node};
-use postroad_wire::parameter::{MailParameters, RcptParameters};
+use postroad_wire::parameter::MailParameters;
 use tokio::sync::watch;
 
 use crate::budget::Share;
@@ -31,7 +30,7 @@ use crate::collect::{self, Collection, Nothing};
 use crate::domains;
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
-use crate::lookup::{Names, shown};
+use crate::lookup::Names;
 use crate::memory::Cost;
 use crate::record::{Message, Record};
 use crate::rules::Said;
@@ -354,160 +353,9 @@ impl<S: QueueStore> Conversation<S> {
         said.unwrap_or_else(|unresolved| self.unresolved(&unresolved))
     }
 
-    /// What is said of the domain of a recipient to be relayed to.
-    async fn recipient_domain(&mut self, to: &Mailbox, until: Mono) -> Verdict {
-        if !self.settings.rules.lookups.recipients {
-            return Verdict::Accept;
-        }
-        let resolver = &self.services.resolver;
-        let said = domains::recipient(resolver, &to.host, self.now(), until).await;
-        said.unwrap_or_else(|unresolved| self.unresolved(&unresolved))
-    }
-
     fn unresolved(&mut self, why: &Unresolved) -> Verdict {
         self.record.cause(&why.to_string());
         domains::unresolved()
-    }
-
-    /// Judges recipients that came together.
-    async fn recipients(&mut self, run: Vec<session::Recipient>, session: &mut ServerSession) {
-        let until = self.now() + domains::RUN;
-        for asked in run {
-            self.recipient(asked, until, session).await;
-        }
-    }
-
-    async fn recipient(
-        &mut self,
-        asked: session::Recipient,
-        until: Mono,
-        session: &mut ServerSession,
-    ) {
-        let mut gone_to = None;
-        let verdict = self.judge(&asked, until, &mut gone_to).await;
-        let is_utf8 = self.transaction.as_ref().is_some_and(Transaction::is_utf8);
-        let gone_to = shown(gone_to.filter(|_| self.may_ask()), is_utf8);
-        let accepted = match (&verdict, gone_to) {
-            (Verdict::Accept, Some(new)) => RcptReply::WillForward(new),
-            (Verdict::Permanent(Reason::Moved, None), Some(new)) => {
-                let reply = RcptReply::MovedTo(new);
-                self.record
-                    .recipient(reply.situation(), &asked.forward_path);
-                return session.answer(asked.ticket, reply, self.now());
-            }
-            _ => RcptReply::Accepted,
-        };
-        if let Decision::Refuse(refusal) = verdict.clone().on::<RcptReply>() {
-            let situation = refusal.said().situation();
-            self.record.recipient(situation, &asked.forward_path);
-        }
-        self.say(session, asked.ticket, verdict, accepted);
-    }
-
-    /// Whether a recipient is taken. Where its owner has gone elsewhere and that may be shown, the
-    /// new address is in `gone_to`.
-    async fn judge(
-        &mut self,
-        asked: &session::Recipient,
-        until: Mono,
-        gone_to: &mut Option<Mailbox>,
-    ) -> Verdict {
-        let path = asked.forward_path.clone();
-        let path = self.settings.directory.recognised(path, self.own_address);
-        if let ForwardPath::Mailbox(to) = &path
-            && self.settings.rules.mailless.contains(&to.host)
-        {
-            return Verdict::Permanent(Reason::DomainMailless, None);
-        }
-        match self.access_to(&path) {
-            Verdict::Accept => {}
-            refused => return refused,
-        }
-        let services = Arc::clone(&self.services);
-        let directory = &self.settings.directory;
-        let resolution = directory.resolve(&path, &services.mailboxes);
-        let verdict = rule::recipient(&resolution, self.may_relay());
-        let (origin, targets, reservation) = match (verdict, resolution) {
-            (
-                Verdict::Accept,
-                Resolution::Local {
-                    origin,
-                    targets,
-                    new_address,
-                    reservation,
-                },
-            ) => {
-                *gone_to = new_address;
-                (origin, targets, reservation)
-            }
-            (Verdict::Accept, Resolution::NotLocal { target, .. }) => {
-                match self.recipient_domain(&target, until).await {
-                    Verdict::Accept => {}
-                    refused => return refused,
-                }
-                let place = self.services.mailboxes.no_place();
-                (target.clone(), vec![target], place)
-            }
-            (refused, Resolution::Moved { new_address, .. }) => {
-                *gone_to = new_address;
-                return refused;
-            }
-            (refused, _) => return refused,
-        };
-        let all_fail = services.mailboxes.all_fail(&targets, services.clock.mono());
-        match rule::mailboxes(all_fail) {
-            Verdict::Accept => {}
-            refused => return refused,
-        }
-        match self.quota(&targets).await {
-            Verdict::Accept => {}
-            refused => return refused,
-        }
-        // It was asked at MAIL, and may have got into trouble since. A recipient that is refused
-        // for good has been told so: it need not try again.
-        match rule::store(services.store.pressure()) {
-            Verdict::Accept => {}
-            refused => return refused,
-        }
-        self.join(&origin, targets, reservation, &asked.parameters)
-    }
-
-    /// What the site's own rules say of a recipient.
-    fn access_to(&mut self, path: &ForwardPath) -> Verdict {
-        let ForwardPath::Mailbox(to) = path else {
-            // Whoever may come so far reaches the postmaster (RFC 5321 4.5.1).
-            return Verdict::Accept;
-        };
-        let said = Said {
-            sender: self.transaction.as_ref().map(Transaction::reverse_path),
-            recipients: &[to],
-            header: &[],
-        };
-        let rules = &self.settings.rules;
-        rules.access_at(Step::Rcpt, &self.client, said, &mut self.record)
-    }
-
-    /// Whether one of a recipient's mailboxes has room. Where one of several has, the message is worth
-    /// taking.
-    async fn quota(&mut self, targets: &[Mailbox]) -> Verdict {
-        let declared = self.transaction.as_ref().map(Transaction::declared_size);
-        let (services, settings) = (&self.services, &self.settings);
-        let size = declared.unwrap_or(0);
-        let mut refused = Verdict::Accept;
-        for target in targets {
-            let quota = settings.directory.quota(target);
-            if quota.is_none() {
-                return Verdict::Accept;
-            }
-            let (mailboxes, clock) = (&services.mailboxes, &services.clock);
-            let counter = &services.counter;
-            let used = counter.usage(mailboxes, target, (quota, size), clock).await;
-            match rule::quota(quota, used, size, settings.rules.full_is_final) {
-                Verdict::Accept => return Verdict::Accept,
-                why => refused = why,
-            }
-        }
-        refused
     }
 
     /// Whether a message that is there is bigger than any of its mailboxes takes: its client said no
@@ -527,37 +375,6 @@ impl<S: QueueStore> Conversation<S> {
         let trusted = &self.settings.trusted_networks;
         let address = self.client.address;
         trusted.iter().any(|network| network.contains(&address))
-    }
-
-    /// Adds what a recipient leads to, as far as there is room for it.
-    fn join(
-        &mut self,
-        origin: &Mailbox,
-        targets: Vec<Mailbox>,
-        reservation: Reservation,
-        parameters: &RcptParameters,
-    ) -> Verdict {
-        let Some(transaction) = &mut self.transaction else {
-            // The session asks about recipients of an accepted transaction, and of no other.
-            return Verdict::Temporary(Reason::DirectoryFailed, None);
-        };
-        let targets = transaction.without_known(targets);
-        if targets.is_empty() {
-            // The RCPT that named them first keeps the places of those that don't exist yet.
-            return Verdict::Accept;
-        }
-        if !transaction.has_room(targets.len()) {
-            let note = "Too many mailboxes for one transaction, send to this one in another";
-            return Verdict::Temporary(Reason::StoreFull, Some(Text::new(note)));
-        }
-        let cost = Cost::of_recipient(origin, &targets, reservation.names(), parameters);
-        match cost.take(&self.services.envelope_budget, self.client.network()) {
-            Ok(memory) => {
-                transaction.add(origin, targets, parameters, reservation, memory);
-                Verdict::Accept
-            }
-            Err(refused) => refused,
-        }
     }
 
     /// Makes a place for the message's octets, before the client is told to send them.
