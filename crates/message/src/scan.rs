@@ -5,7 +5,7 @@
 //! empty line, or before the first line that is neither a field nor the continuation of one; such a
 //! message has a body and no line between it and the header section, and that is not refused here.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use crate::facts::Facts;
 
@@ -64,6 +64,13 @@ impl Scanner {
                 }
                 continue;
             }
+            if self.place == Place::Body {
+                let taken = self.body_lines(octets);
+                octets = &octets[taken..];
+                if taken > 0 {
+                    continue;
+                }
+            }
             let run = memchr2(b'\r', b'\n', octets).unwrap_or(octets.len());
             self.text(&octets[..run]);
             match octets.get(run) {
@@ -82,6 +89,31 @@ impl Scanner {
         }
         self.facts.longest_line = self.facts.longest_line.max(self.line);
         self.facts
+    }
+
+    /// Takes all the lines of the body at the front of `octets` at once, if each ends with CRLF and none has
+    /// another CR, as is usual: several times as fast as one by one. Gives how many octets these were.
+    fn body_lines(&mut self, octets: &[u8]) -> usize {
+        let lines = &octets[..memrchr(b'\n', octets).map_or(0, |at| at + 1)];
+        let (mut start, mut count, mut longest) = (0, 0, 0);
+        for end in memchr_iter(b'\n', lines) {
+            if end == start || lines[end - 1] != b'\r' {
+                return 0;
+            }
+            let before = if count == 0 { self.line } else { 0 };
+            longest = longest.max(before.saturating_add((end - 1 - start) as u64));
+            (start, count) = (end + 1, count + 1);
+        }
+        if memchr_iter(b'\r', lines).count() != count {
+            return 0;
+        }
+        if count > 0 {
+            self.line = 0;
+            self.facts.longest_line = self.facts.longest_line.max(longest);
+            self.facts.eight_bit_body |= !lines.is_ascii();
+            self.facts.binary_body |= memchr(0, lines).is_some();
+        }
+        lines.len()
     }
 
     /// Takes octets without CR and LF.

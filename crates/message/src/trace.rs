@@ -175,14 +175,26 @@ pub fn date(at: UnixMs) -> String {
         11 => "Nov",
         _ => "Dec",
     };
-    format!(
-        "{weekday}, {:02} {month} {:04} {:02}:{:02}:{:02} +0000",
-        at.day(),
-        at.year(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    )
+    let mut text = String::with_capacity(31);
+    text.extend([weekday, ", "]);
+    put_two(&mut text, at.day());
+    text.extend([" ", month, " "]);
+    // The year has four digits, as the range of dates ends with 9999 and begins with 1970.
+    put_two(&mut text, (at.year() / 100) as i8);
+    put_two(&mut text, (at.year() % 100) as i8);
+    for (before, number) in [(' ', at.hour()), (':', at.minute()), (':', at.second())] {
+        text.push(before);
+        put_two(&mut text, number);
+    }
+    text.push_str(" +0000");
+    text
+}
+
+/// Writes a number from 0 to 99 with two digits.
+fn put_two(text: &mut String, number: i8) {
+    for digit in [number / 10, number % 10] {
+        text.push(char::from(b'0' + digit as u8));
+    }
 }
 
 /// An address as RFC 5321 4.1.3 writes it. An IPv4 address mapped into IPv6 is an IPv4 address.

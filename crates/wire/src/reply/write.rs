@@ -1,6 +1,5 @@
 //! Writes replies.
 
-use alloc::format;
 use alloc::string::String;
 
 use bytes::BufMut;
@@ -40,19 +39,38 @@ pub(super) fn write_lines<'a>(
     lines: impl Iterator<Item = &'a str>,
     out: &mut impl BufMut,
 ) {
-    let enhanced = enhanced.map_or(String::new(), |enhanced| format!("{enhanced} "));
-    let first_word = domain.map_or(String::new(), |domain| format!("{domain} "));
+    let enhanced = enhanced.map_or(String::new(), |enhanced| {
+        let mut text = String::with_capacity("5.999.999 ".len());
+        put_number(&mut text, code.number() / 100);
+        for part in [enhanced.subject(), enhanced.detail()] {
+            text.push('.');
+            put_number(&mut text, part);
+        }
+        text.push(' ');
+        text
+    });
+    let first_word = domain.map_or(String::new(), |domain| [domain, " "].concat());
     // Three digits, the mark, CRLF; a name that leaves no room leaves a little.
     let room = LINE_OCTETS.saturating_sub(3 + 1 + enhanced.len() + first_word.len() + 2);
     let mut pieces = lines.flat_map(|line| split(line, room.max(64))).peekable();
-    let code = format!("{code}");
+    let mut digits = String::with_capacity(3);
+    put_number(&mut digits, code.number());
     let mut before = first_word.as_str();
     while let Some(piece) = pieces.next() {
         let mark = if pieces.peek().is_some() { "-" } else { " " };
-        for part in [&code, mark, &enhanced, before, piece, "\r\n"] {
+        for part in [&digits, mark, &enhanced, before, piece, "\r\n"] {
             out.put_slice(part.as_bytes());
         }
         before = "";
+    }
+}
+
+/// Writes a number below 1,000: each reply has some, and formatting takes several times as long.
+fn put_number(text: &mut String, number: u16) {
+    for (least, divisor) in [(100, 100), (10, 10), (0, 1)] {
+        if number >= least {
+            text.push(char::from(b'0' + (number / divisor % 10) as u8));
+        }
     }
 }
 
