@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::Config;
 use crate::read::Reader;
 use crate::route::RouteDomain;
-use crate::value::Size;
+use crate::value::{AccessAction, AccessStep, Size};
 
 /// Checks all of it. A setting that was already reported takes no part.
 pub(crate) fn all(config: &Config, reader: &mut Reader) {
@@ -115,9 +115,17 @@ fn access_too_early(config: &Config, reader: &mut Reader) {
         return; // One could not be read, so the others' places in the list are not the file's.
     }
     for (index, rule) in config.access.iter().enumerate() {
-        if rule.at.is_some_and(|at| at < rule.known_at()) {
+        let key = format!("access[{index}].at");
+        if rule.at == Some(AccessStep::Inquiry) {
+            if !rule.senders.is_empty() || !rule.header.is_empty() {
+                let advice = "leave out what is no matter of an inquiry";
+                reader.wrong_key(&key, "knows neither senders nor a header", advice);
+            } else if rule.then == AccessAction::Defer {
+                let advice = "refuse it, or ask at another step";
+                reader.wrong_key(&key, "is where nothing can be put off", advice);
+            }
+        } else if rule.at.is_some_and(|at| at < rule.known_at()) {
             let advice = "name a later step, or leave it out";
-            let key = format!("access[{index}].at");
             reader.wrong_key(&key, "is before all that the rule names is known", advice);
         }
     }

@@ -207,7 +207,8 @@ settings! {
     list access: Access {
         /// What the log calls it. Unset, it is `access[N]`, counted from 0.
         name: Option<String> = unset(), any(), Live;
-        /// The step at which it is asked. Unset, it is the first at which all that it names is known.
+        /// The step at which it is asked. Unset, it is the first at which all that it names is known. At
+        /// `"inquiry"` it is about VRFY and EXPN (`smtp.vrfy`), of clients that may ask them.
         at: Option<AccessStep> = unset(), any(), Live;
         /// The client's address is in one of these networks.
         networks: Vec<IpNet> = is(Vec::new()), any(), Live;
@@ -217,7 +218,7 @@ settings! {
         /// sender of notices.
         senders: Vec<String> = is(Vec::new()), any(), Live;
         /// A recipient's address fits one of these; at `data` and `message` one of all that were
-        /// accepted. `<Postmaster>` without a domain fits none.
+        /// accepted, at `inquiry` the one that is asked about. `<Postmaster>` without a domain fits none.
         recipients: Vec<String> = is(Vec::new()), any(), Live;
         /// The client has authenticated as one of these: `["anna", "certificate:mx.home.example"]`.
         users: Vec<String> = is(Vec::new()), any(), Live;
@@ -229,7 +230,7 @@ settings! {
         then: AccessAction = required(), any(), Live;
         /// Why, which chooses the reply: `"policy"`; at RCPT and MAIL `"name"`, an address that isn't
         /// allowed (553); at RCPT `"disabled"`, a mailbox that is (550 5.2.1, 450), and `"closed-list"`, a
-        /// list that isn't open to this sender (550 5.7.2, 450 4.2.4).
+        /// list that isn't open to this sender (550 5.7.2, 450 4.2.4); so for EXPN.
         reason: AccessReason = is(AccessReason::Policy), any(), Live;
         /// What the client is told, instead of the words of the reply table.
         text: Option<String> = unset(), any(), Live;

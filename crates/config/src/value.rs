@@ -96,6 +96,8 @@ pub enum AccessStep {
     Data,
     /// When the message is there.
     Message,
+    /// At VRFY and EXPN.
+    Inquiry,
 }
 
 /// What a rule of access does.
@@ -351,7 +353,8 @@ words! {
     }
     WhenFull { Defer "defer", Refuse "refuse" }
     AccessStep {
-        Connect "connect", Hello "hello", Mail "mail", Rcpt "rcpt", Data "data", Message "message"
+        Connect "connect", Hello "hello", Mail "mail", Rcpt "rcpt", Data "data", Message "message",
+        Inquiry "inquiry"
     }
     AccessAction { Accept "accept", Refuse "refuse", Defer "defer", Disconnect "disconnect" }
     AccessReason { Policy "policy", Name "name", Disabled "disabled", ClosedList "closed-list" }

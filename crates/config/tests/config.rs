@@ -509,3 +509,13 @@ fn a_rule_is_asked_as_soon_as_all_that_it_names_is_known() {
     assert_eq!(step("header = [\"*\"]"), Step::Message);
     assert_eq!(step("at = \"data\""), Step::Data);
 }
+
+#[test]
+fn an_inquiry_has_no_sender_and_is_not_put_off() {
+    let said = |rule: &str| problems(&format!("[[access]]\nat = \"inquiry\"\n{rule}\n"));
+    assert_eq!(said("then = \"refuse\"\nrecipients = [\"a@*\"]"), [""; 0]);
+    let start = "2:6 access[0].at knows neither senders nor a header";
+    assert!(said("then = \"refuse\"\nsenders = [\"a@*\"]")[0].starts_with(start));
+    let start = "2:6 access[0].at is where nothing can be put off";
+    assert!(said("then = \"defer\"")[0].starts_with(start));
+}

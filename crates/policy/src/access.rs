@@ -27,6 +27,8 @@ pub enum Step {
     Data,
     /// When the message is there.
     Message,
+    /// At VRFY and EXPN, of who may ask them.
+    Inquiry,
 }
 
 /// What a rule does with whom it is for.
@@ -78,7 +80,7 @@ pub struct Facts<'a> {
     pub identities: &'a [Identity],
     /// The reverse-path, from MAIL on.
     pub sender: Option<&'a ReversePath>,
-    /// The recipient in question, or all that were accepted.
+    /// The recipient in question, or all that were accepted, or whom VRFY or EXPN asks about.
     pub recipients: &'a [&'a Mailbox],
     /// The header of the message, once it is there; its first octets, where it is very long.
     pub header: &'a [u8],

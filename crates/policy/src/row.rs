@@ -8,8 +8,8 @@ use std::convert::Infallible;
 use std::fmt::Debug;
 
 use postroad_reply::{
-    ConnectReply, DataReply, EhloReply, EndOfDataReply, HeloReply, LhloReply, MailReply, RcptReply,
-    Rule, Situated,
+    ConnectReply, DataReply, EhloReply, EndOfDataReply, ExpnReply, HeloReply, LhloReply, MailReply,
+    RcptReply, Rule, Situated, VrfyReply,
 };
 
 use crate::verdict::Reason;
@@ -104,6 +104,35 @@ impl Judged for LhloReply {
     /// The row has only syntax errors (RFC 2033 4.1): such a client is disconnected.
     fn permanent(_: Reason) -> Option<LhloReply> {
         None
+    }
+}
+
+/// VRFY has no 4yz but its life cycle's 421.
+impl Judged for VrfyReply {
+    type Discard = Infallible;
+
+    fn temporary(_: Reason) -> Option<VrfyReply> {
+        None
+    }
+
+    fn permanent(_: Reason) -> Option<VrfyReply> {
+        Some(VrfyReply::Refused)
+    }
+}
+
+/// Nor has EXPN.
+impl Judged for ExpnReply {
+    type Discard = Infallible;
+
+    fn temporary(_: Reason) -> Option<ExpnReply> {
+        None
+    }
+
+    fn permanent(reason: Reason) -> Option<ExpnReply> {
+        Some(match reason {
+            Reason::ListClosed => ExpnReply::ListClosed,
+            _ => ExpnReply::Refused,
+        })
     }
 }
 

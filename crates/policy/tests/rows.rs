@@ -113,6 +113,9 @@ fn the_reasons_a_first_server_has_get_their_replies() {
     assert_eq!(said::<RcptReply>(never(R::MailboxFull)), "552 5.2.2");
     assert_eq!(said::<RcptReply>(never(R::TooBigForMailbox)), "552 5.2.3");
     assert_eq!(said::<RcptReply>(never(R::DomainMailless)), "556 5.1.10");
+    assert_eq!(said::<VrfyReply>(never(R::PolicyRefused)), "550 5.7.1");
+    assert_eq!(said::<ExpnReply>(never(R::PolicyRefused)), "550 5.7.1");
+    assert_eq!(said::<ExpnReply>(never(R::ListClosed)), "550 5.7.2");
     let too_big = never(R::TooBigForMailbox);
     assert_eq!(said::<EndOfDataReply>(too_big), "552 5.2.3");
     assert_eq!(said::<EndOfDataReply>(never(R::MailLoop)), "554 5.4.6");

@@ -60,6 +60,7 @@ fn access_rule(index: usize, rule: &Access) -> AccessRule {
             AccessStep::Rcpt => Step::Rcpt,
             AccessStep::Data => Step::Data,
             AccessStep::Message => Step::Message,
+            AccessStep::Inquiry => Step::Inquiry,
         },
         networks: rule.networks.clone(),
         hello: patterns(&rule.hello),

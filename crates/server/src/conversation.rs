@@ -1,6 +1,7 @@
 //! Answers one session's questions: asks the directory, policy and the store, and turns what they
 //! say into a reply of the row.
 
+mod inquiries;
 mod recipients;
 
 use std::convert::Infallible;
@@ -15,8 +16,8 @@ use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
 use postroad_queue::Envelope;
 use postroad_reply::{
     Answer, AuthReply, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData,
-    EndOfDataReply, EtrnReply, ExpnReply, HeloReply, MailReply, Receipt, StarttlsReply, Text,
-    TransactionId, TurnReply, VrfyReply,
+    EndOfDataReply, EtrnReply, HeloReply, MailReply, Receipt, StarttlsReply, Text, TransactionId,
+    TurnReply,
 };
 use postroad_session::server::{Event, Question, ServerSession, SessionId, Ticket};
 use postroad_store::{Leased, QueueStore, Trouble};
@@ -30,7 +31,6 @@ use crate::collect::{self, Collection, Nothing};
 use crate::domains;
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
-use crate::lookup::Names;
 use crate::memory::Cost;
 use crate::record::{Message, Record};
 use crate::rules::Said;
@@ -161,24 +161,12 @@ impl<S: QueueStore> Conversation<S> {
                 ticket,
                 string,
                 smtputf8,
-            } => {
-                let reply = match self.settings.rules.inquiries.vrfy_for_all || self.may_ask() {
-                    true => self.names().vrfy(string, smtputf8),
-                    false => VrfyReply::NotVerified,
-                };
-                session.answer(ticket, reply, self.now());
-            }
+            } => self.verify(ticket, string, smtputf8, session),
             Event::Expn {
                 ticket,
                 string,
                 smtputf8,
-            } => {
-                let reply = match self.settings.rules.inquiries.expn_for_all || self.may_ask() {
-                    true => self.names().expn(string, smtputf8),
-                    false => ExpnReply::NotExpanded,
-                };
-                session.answer(ticket, reply, self.now());
-            }
+            } => self.expand(ticket, string, smtputf8, session),
             // No listener offers them yet.
             Event::StartTls { ticket } => {
                 session.answer(ticket, StarttlsReply::Unavailable, self.now());
@@ -248,21 +236,6 @@ impl<S: QueueStore> Conversation<S> {
     /// The message that comes in.
     fn intake(&mut self) -> Option<&mut Intake<S>> {
         self.transaction.as_mut()?.intake.as_mut()
-    }
-
-    fn names(&self) -> Names<'_> {
-        Names {
-            directory: &self.settings.directory,
-            mailboxes: &self.services.mailboxes,
-            own_address: self.own_address,
-        }
-    }
-
-    /// Whether the client is trusted to ask who is here, and to hear where somebody has gone.
-    fn may_ask(&self) -> bool {
-        let has_proved = !self.client.identities.is_empty();
-        let inquiries = &self.settings.rules.inquiries;
-        inquiries.trust(self.client.address, has_proved)
     }
 
     /// Whether to greet: the store has to be usable, the client within its limits, and none of the
