@@ -450,3 +450,82 @@ fn pipelined_over_fifty_sessions() {
     let counts = harness::count_by(&server.wait_for_messages(1000), "X-Number:");
     assert_eq!((counts.len(), counts.values().max()), (1000, Some(&1)));
 }
+
+/// What swaks makes of replies that a site's own tables give: what it prints, and how it ends.
+#[test]
+#[ignore = "needs swaks"]
+fn swaks_hears_what_the_tables_say() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = "[smtp]\ninquiry_networks = [\"127.0.0.0/8\"]\n\
+        [relay]\ntrusted_networks = [\"127.0.0.0/8\"]\nno_mail_domains = [\"printers.test\"]\n\
+        [[domain]]\nname = \"example.test\"\nmailboxes = [\"ada\"]\nmessage_size = \"1 KiB\"\n\
+        [[moved]]\naddress = \"sent@example.test\"\nnew_address = \"ada@example.test\"\nforward = true\nshow = true\n\
+        [[moved]]\naddress = \"gone@example.test\"\nnew_address = \"gone@new.test\"\nshow = true\n\
+        [[access]]\nsenders = [\"*@spam.test\"]\nthen = \"refuse\"\n\
+        [[access]]\nheader = [\"Subject: *lottery*\"]\nthen = \"defer\"\n";
+    let server = Server::start(folder.path(), settings);
+    let long = "x".repeat(2000);
+    // swaks knows no 251, and takes it for a refusal, which RFC 5321 4.3.2 doesn't have it be.
+    // It ends with 23 for a refused sender, 24 for a refused recipient, 26 for a refused message.
+    for (from, to, subject, body, ends, says) in [
+        (
+            "a@client.test",
+            "sent@example.test",
+            "hi",
+            "hi",
+            24,
+            "<** 251 2.1.5 ",
+        ),
+        (
+            "a@client.test",
+            "gone@example.test",
+            "hi",
+            "hi",
+            24,
+            "<** 551 5.1.6 ",
+        ),
+        (
+            "a@client.test",
+            "laser@printers.test",
+            "hi",
+            "hi",
+            24,
+            "<** 556 5.1.10 ",
+        ),
+        (
+            "a@client.test",
+            "ada@example.test",
+            "hi",
+            &long,
+            26,
+            "<** 552 5.2.3 ",
+        ),
+        (
+            "a@spam.test",
+            "ada@example.test",
+            "hi",
+            "hi",
+            23,
+            "<** 550 5.7.1 ",
+        ),
+        (
+            "a@client.test",
+            "ada@example.test",
+            "a Lottery",
+            "hi",
+            26,
+            "<** 450 4.7.0 ",
+        ),
+    ] {
+        let mut command = Command::new("swaks");
+        command
+            .args(["--server", &server.address.ip().to_string()])
+            .args(["--port", &server.address.port().to_string()])
+            .args(["--helo", "client.test", "--from", from, "--to", to])
+            .args(["--h-Subject", subject, "--body", body]);
+        let output = command.output().expect("run swaks");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains(says), "{to}: {printed}");
+        assert_eq!(output.status.code(), Some(ends), "{to}: {printed}");
+    }
+}

@@ -137,7 +137,7 @@ impl Server {
     }
 
     /// Waits until something is so.
-    pub fn wait_until(&self, what: &str, so: impl Fn() -> bool) {
+    pub fn wait_until(&self, what: &str, mut so: impl FnMut() -> bool) {
         let end = Instant::now() + PATIENCE;
         while !so() {
             assert!(

@@ -214,3 +214,36 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         found.push(path);
     }
 }
+
+#[test]
+fn a_mailbox_that_is_emptied_takes_mail_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings =
+        "[[domain]]\nname = \"example.test\"\nmailboxes = [\"ada\"]\nmailbox_messages = 2\n";
+    let server = Server::start(folder.path(), settings);
+    server.send("ada@example.test", b"one\r\n");
+    server.send("ada@example.test", b"two\r\n");
+    let found = server.wait_for_messages(2);
+    let mut client = server.connect();
+    client.expect("EHLO client.test", 250);
+    client.expect("MAIL FROM:<>", 250);
+    client.expect("RCPT TO:<ada@example.test>", 452);
+    // A reader deletes, and says nothing to the server.
+    std::fs::remove_file(&found[0].path).expect("delete a message");
+    let mut asked = 0;
+    server.wait_until("room", || {
+        asked += 1;
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        client.ask("RCPT TO:<ada@example.test>").0 == 250
+    });
+    assert!(asked > 1, "what it holds is not counted for each RCPT");
+    // After a start nothing is known, and it is counted again.
+    drop(server);
+    let server = Server::start(folder.path(), settings);
+    server.send("ada@example.test", b"three\r\n");
+    server.wait_for_messages(2);
+    let mut client = server.connect();
+    client.expect("EHLO client.test", 250);
+    client.expect("MAIL FROM:<>", 250);
+    client.expect("RCPT TO:<ada@example.test>", 452);
+}

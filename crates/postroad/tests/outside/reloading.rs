@@ -178,3 +178,27 @@ fn a_changed_route_frees_the_mail_that_waits_for_it() {
     reload(&server, here.path(), &mended, "config.reloaded");
     assert_eq!(next_hop.wait_for_messages(1).len(), 1);
 }
+
+#[test]
+fn a_changed_table_holds_for_sessions_that_are_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path(), BEFORE);
+    let mut client = server.connect();
+    client.expect("EHLO client.test", 250);
+    client.expect("MAIL FROM:<eve@spam.test>", 250);
+    client.expect("RSET", 250);
+    let after = BEFORE.replace(
+        "[limits]",
+        "[smtp]\ninquiry_networks = [\"127.0.0.0/8\"]\n[limits]",
+    ) + "message_size = \"1 KiB\"\n[sending]\nmessages_per_network = 1\n\
+           [[access]]\nsenders = [\"*@spam.test\"]\nthen = \"refuse\"\n\
+           [[moved]]\naddress = \"bob@example.test\"\nnew_address = \"bob@new.test\"\nshow = true\n";
+    reload(&server, folder.path(), &after, "config.reloaded");
+    client.expect("MAIL FROM:<eve@spam.test>", 550);
+    client.expect("MAIL FROM:<> SIZE=2000", 250);
+    client.expect("RCPT TO:<ada@example.test>", 552);
+    client.expect("RCPT TO:<bob@example.test>", 551);
+    client.expect("RSET", 250);
+    server.send("ada@example.test", b"the only one\r\n");
+    client.expect("MAIL FROM:<>", 450);
+}
