@@ -15,6 +15,7 @@
 //!   `MEND PATH` takes it away;
 //! * `MOVE FROM TO` gives something in the data folder another name;
 //! * `FILL` writes into the data folder until its disk is full, and `FREE` takes that away;
+//! * `STOP` tells the server to stop;
 //! * `LOG TEXT` waits until the server has written a line to its log that has this text in it;
 //! * `AS NAME` goes on as the client of this name, each with a connection of its own;
 //! * `UNTIL CODE COMMAND` gives the command until that is its reply, with RSET after each other one.
@@ -46,6 +47,7 @@ use harness::asked::Asked;
 use harness::name_server::NameServer;
 use harness::tmpfs::Tmpfs;
 use harness::{Client, PATIENCE, Server};
+use nix::sys::signal::Signal;
 use postroad_reply::{Command, Situation};
 
 /// Rows of the reply table: a command and a code that answered it.
@@ -232,6 +234,9 @@ impl Player<'_> {
             let (from, to) = names.split_once(' ').ok_or("two names")?;
             let path = |name| self.server.data.join(name);
             std::fs::rename(path(from), path(to)).map_err(|e| e.to_string())
+        } else if line == "STOP" {
+            self.server.signal(Signal::SIGTERM);
+            Ok(())
         } else if line == "FILL" {
             self.disk.as_ref().ok_or("no disk")?.fill();
             Ok(())
