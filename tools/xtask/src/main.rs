@@ -12,6 +12,7 @@ mod arrows;
 mod bench;
 mod beside;
 mod deps;
+mod instructions;
 mod links;
 mod metadata;
 mod packages;
@@ -25,10 +26,14 @@ const USAGE: &str = "\
 cargo xtask test [--no-install] [--kills N]
     Formatting, lints, the links in the code's documentation and between pages, crate arrows, all
     tests, doc tests, the tests with real clients and with SIGKILL (N times, 20 by default). As root
-    it installs the Debian packages that these need, unless --no-install. The last line is the count.
+    it installs the Debian packages that these need, unless --no-install. Then the instructions of the
+    accept path, beside the recorded ones. The last line is the count.
 cargo xtask bench [--quick] [--cell NAME]... [--runs N] [--folder DIR] [--json]
     Postfix, Postroad and the floor of what a server must do, under the same load in turn
     (docs/benchmarks.md). The disk is an image in DIR when root, else DIR itself.
+cargo xtask instructions [--record]
+    How many instructions the accept path takes a message, and where they go (docs/benchmarks.md).
+    With --record, the number becomes the one that others are compared with.
 cargo xtask deps
     Do the crate arrows hold, and does docs/dependencies.md name every dependency?
 cargo xtask links
@@ -45,6 +50,10 @@ fn main() -> ExitCode {
         },
         ["bench", options @ ..] => match bench::Options::parse(options) {
             Ok(options) => bench::bench(root(), &options),
+            Err(wrong) => usage(&wrong),
+        },
+        ["instructions", options @ ..] => match instructions::Options::parse(options) {
+            Ok(options) => instructions::instructions(root(), &options),
             Err(wrong) => usage(&wrong),
         },
         ["deps"] => deps(),

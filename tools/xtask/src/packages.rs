@@ -20,7 +20,7 @@ pub(crate) struct Program {
 }
 
 /// Those that Debian has.
-const PROGRAMS: [Program; 12] = [
+const PROGRAMS: [Program; 13] = [
     Program {
         name: "postfix",
         package: "postfix",
@@ -80,6 +80,11 @@ const PROGRAMS: [Program; 12] = [
         name: "systemd-analyze",
         package: "systemd",
         in_test_names: "systemd_",
+    },
+    Program {
+        name: "valgrind",
+        package: "valgrind",
+        in_test_names: "valgrind_",
     },
 ];
 

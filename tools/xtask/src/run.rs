@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -61,6 +62,14 @@ pub(crate) fn cargo() -> Command {
     let mut command = Command::new(cargo);
     command.stdin(Stdio::null());
     command
+}
+
+/// Where cargo puts what it builds, and where other things that are made belong.
+pub(crate) fn target() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let set = std::env::var_os("CARGO_TARGET_DIR");
+    // This crate is two folders below the workspace.
+    set.map_or(here.join("../../target"), PathBuf::from)
 }
 
 /// Runs a check that passes or fails as a whole.

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::packages::{self, Program};
 use crate::run::{self, Counts};
-use crate::{deps, links};
+use crate::{deps, instructions, links};
 
 /// How often the server is killed where nothing else is asked for.
 const KILLS: u32 = 20;
@@ -95,6 +95,9 @@ pub(crate) fn test(root: &Path, options: &Options) -> ExitCode {
         )
     });
     let real = stages.run("real clients", || runner.real_clients());
+    stages.run("instructions of the accept path", || {
+        instructions::stage(root)
+    });
     // What an ordinary run ignores, and the other has not run, was left out.
     let ran = real.passed + real.failed;
     stages.end(ordinary.skipped.saturating_sub(ran))

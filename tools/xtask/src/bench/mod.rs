@@ -153,8 +153,7 @@ fn build(root: &Path) -> Result<Programs, String> {
     if !status.success() {
         return Err("it can't be built".to_owned());
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
-    let release = target.join("release");
+    let release = crate::run::target().join("release");
     Ok(Programs {
         postroad: release.join("postroad"),
         load: release.join("load"),
