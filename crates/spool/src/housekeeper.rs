@@ -89,7 +89,7 @@ impl<D: Disk> Housekeeper<D> {
         }
         if segment {
             // If it can't be made, the committer sees that it is missing and says so.
-            let _ = make_free_segment(&self.shared);
+            let _ = have_free_segments(&self.shared, self.shared.options.reserve_segments + 1);
         }
         if let Some(snapshot) = snapshot
             && let Err(e) = checkpoint::write(&self.shared, &snapshot)
@@ -140,11 +140,15 @@ impl<D: Disk> Housekeeper<D> {
     }
 }
 
-/// Makes a free segment of zeros.
-pub(crate) fn make_free_segment<D: Disk>(shared: &Shared<D>) -> io::Result<()> {
-    let number = shared.core().log.next_number();
-    let folder = shared.segments_folder();
-    segment::make_free(&shared.disk, &folder, number, shared.options.segment_octets)?;
-    shared.core().log.free.push_back(number);
+/// Makes free segments of zeros until there are so many.
+pub(crate) fn have_free_segments<D: Disk>(shared: &Shared<D>, wanted: usize) -> io::Result<()> {
+    // One at a time: who comes while another makes one may have what it needs then.
+    let _making = shared.making();
+    while shared.core().log.free.len() < wanted {
+        let number = shared.core().log.next_number();
+        let folder = shared.segments_folder();
+        segment::make_free(&shared.disk, &folder, number, shared.options.segment_octets)?;
+        shared.core().log.free.push_back(number);
+    }
     Ok(())
 }

@@ -15,7 +15,7 @@ use postroad_reply::QueueId;
 
 use crate::committer::{Committer, Purpose};
 use crate::damage::Report;
-use crate::housekeeper::{Housekeeper, make_free_segment};
+use crate::housekeeper::{Housekeeper, have_free_segments};
 use crate::leases::{Leases, Slot};
 use crate::options::Options;
 use crate::read;
@@ -183,11 +183,8 @@ impl<D: Disk> Committer<D> {
             }
         }
         let wanted = self.shared.options.reserve_segments + 1;
-        while self.shared.core().log.free.len() < wanted {
-            if make_free_segment(&self.shared).is_err() {
-                break;
-            }
-        }
+        // Where there is no room for them, what comes is told so.
+        let _ = have_free_segments(&self.shared, wanted);
         // Clients may come before the first step.
         self.look_at_room();
     }

@@ -8,7 +8,7 @@ use postroad_store::{Pressure, Trouble};
 
 use crate::committer::{Committer, Current, Purpose};
 use crate::damage::What;
-use crate::housekeeper::make_free_segment;
+use crate::housekeeper::have_free_segments;
 #[cfg(feature = "planted")]
 use crate::options::Planted;
 use crate::segment::{self, DATA_START, SegmentHeader, SegmentNo};
@@ -37,9 +37,7 @@ impl<D: Disk> Committer<D> {
             Purpose::Accept => self.shared.options.reserve_segments,
             Purpose::Upkeep => 0,
         };
-        if self.shared.core().log.free.len() <= reserve
-            && let Err(e) = make_free_segment(&self.shared)
-        {
+        if let Err(e) = have_free_segments(&self.shared, reserve + 1) {
             let none_left = self.shared.core().log.free.is_empty();
             if purpose == Purpose::Accept || none_left {
                 self.shared.set_pressure(Pressure::Full);
@@ -153,9 +151,11 @@ impl<D: Disk> Committer<D> {
         let wanted = options.reserve_segments + usize::from(room < options.segment_octets / 4);
         let mut short = self.shared.core().log.free.len() < wanted;
         if short && now >= self.next_probe {
-            self.next_probe = now + options.probe_interval;
-            while short && make_free_segment(&self.shared).is_ok() {
-                short = self.shared.core().log.free.len() < wanted;
+            // Mail may come faster than segments are made ahead: then it waits here for the next one. Only
+            // where none can be made is it refused, and that isn't tried again at once.
+            short = have_free_segments(&self.shared, wanted).is_err();
+            if short {
+                self.next_probe = now + options.probe_interval;
             }
         }
         let full = self.is_low || short;

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use postroad_queue::{NoticeState, Outcome};
 use postroad_spool::{Options, Planted};
+use postroad_store::{QueueStore, Staged};
 
-use crate::node::{Node, START, octets, options, read_file, segments};
+use crate::node::{Node, START, envelope, far, octets, options, read_file, segments};
 
 /// One message stays while many come and go: it is copied forward, and segments are used again.
 fn churn(node: &mut Node, rounds: usize) {
@@ -114,4 +117,26 @@ fn repeated_epochs(planted: Option<Planted>) -> usize {
 fn a_planted_reuse_without_a_new_epoch_is_found() {
     assert_eq!(repeated_epochs(None), 0);
     assert!(repeated_epochs(Some(Planted::ReuseWithoutNewEpoch)) > 0);
+}
+
+#[test]
+fn mail_that_comes_faster_than_segments_are_made_ahead_is_taken_all_the_same() {
+    let mut node = Node::new(options());
+    // Some twenty segments, and the clock stands still meanwhile.
+    for message in 0..200 {
+        let spool = node.spool.clone();
+        let mut accepted = pin!(async move {
+            let mut staged = spool.stage(START).await?;
+            staged.append(octets(message, 3000)).await?;
+            staged.commit_durably(envelope("a.example"), far()).await
+        });
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(accepted.as_mut().poll(&mut context).is_pending());
+        // The housekeeper, who makes them ahead, doesn't come to it.
+        node.committer.step();
+        let Poll::Ready(accepted) = accepted.as_mut().poll(&mut context) else {
+            panic!("message {message} is not answered");
+        };
+        assert!(accepted.is_ok(), "message {message}: {accepted:?}");
+    }
 }
