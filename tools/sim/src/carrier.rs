@@ -133,7 +133,7 @@ impl NextHops for Here {
         Ok(())
     }
 
-    fn delivered(&self, _: &Mailbox) {}
+    fn delivered(&self, _: &Mailbox, _: Option<u64>) {}
 
     fn failed(&self, _: &Mailbox, _: Mono) {}
 }
