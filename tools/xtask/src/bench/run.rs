@@ -246,6 +246,9 @@ impl Sink {
             &at.to_string(),
             "--messages",
             &stages.join(","),
+            // Longer than it may take to load what waits between two stages.
+            "--patience",
+            "900",
         ]);
         let mut child = sink
             .stdout(Stdio::piped())
