@@ -142,6 +142,9 @@ impl<D: Disk> Housekeeper<D> {
 
 /// Makes free segments of zeros until there are so many.
 pub(crate) fn have_free_segments<D: Disk>(shared: &Shared<D>, wanted: usize) -> io::Result<()> {
+    if shared.core().log.free.len() >= wanted {
+        return Ok(());
+    }
     // One at a time: who comes while another makes one may have what it needs then.
     let _making = shared.making();
     while shared.core().log.free.len() < wanted {

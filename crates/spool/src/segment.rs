@@ -203,6 +203,9 @@ pub(crate) fn make_free<D: Disk>(
     disk.sync_dir(folder)
 }
 
+/// So many octets of zeros go to the disk at once: a multiple of [`ZEROS`].
+const SYNCED: u64 = 4 << 20;
+
 /// Fills a new file with zeros, written and not only reserved.
 fn fill<D: Disk>(disk: &D, path: &Path, len: u64) -> io::Result<()> {
     let file = disk.open(path, Open::CreateNew)?;
@@ -215,6 +218,11 @@ fn fill<D: Disk>(disk: &D, path: &Path, len: u64) -> io::Result<()> {
             .min(usize::try_from(len - at).unwrap_or(zeros.len()));
         file.write_all_at(&zeros[..n], at)?;
         at += n as u64;
+        if at.is_multiple_of(SYNCED) {
+            // The disk takes one thing after another: behind a whole segment of zeros a batch of mail would
+            // wait for as long as these take.
+            file.sync_data()?;
+        }
     }
     // Durability: length, extents and their written state are on disk before the first frame
     // is, so that the sync of a batch changes no metadata: one flush, and no room to run out of.
