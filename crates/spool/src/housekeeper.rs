@@ -10,7 +10,7 @@ use postroad_reply::QueueId;
 
 use crate::checkpoint::{self, Snapshot};
 use crate::damage::{Report, What};
-use crate::segment;
+use crate::segment::{self, Zeros};
 use crate::shared::Shared;
 
 /// What waits to be done.
@@ -89,7 +89,10 @@ impl<D: Disk> Housekeeper<D> {
         }
         if segment {
             // If it can't be made, the committer sees that it is missing and says so.
-            let _ = have_free_segments(&self.shared, self.shared.options.reserve_segments + 1);
+            let _ = {
+                let wanted = self.shared.options.reserve_segments + 1;
+                have_free_segments(&self.shared, wanted, Zeros::Written)
+            };
         }
         if let Some(snapshot) = snapshot
             && let Err(e) = checkpoint::write(&self.shared, &snapshot)
@@ -140,17 +143,17 @@ impl<D: Disk> Housekeeper<D> {
     }
 }
 
-/// Makes free segments of zeros until there are so many.
-pub(crate) fn have_free_segments<D: Disk>(shared: &Shared<D>, wanted: usize) -> io::Result<()> {
-    if shared.core().log.free.len() >= wanted {
-        return Ok(());
-    }
-    // One at a time: who comes while another makes one may have what it needs then.
-    let _making = shared.making();
+/// Makes free segments until there are so many.
+pub(crate) fn have_free_segments<D: Disk>(
+    shared: &Shared<D>,
+    wanted: usize,
+    zeros: Zeros,
+) -> io::Result<()> {
     while shared.core().log.free.len() < wanted {
         let number = shared.core().log.next_number();
         let folder = shared.segments_folder();
-        segment::make_free(&shared.disk, &folder, number, shared.options.segment_octets)?;
+        let len = shared.options.segment_octets;
+        segment::make_free(&shared.disk, &folder, number, len, zeros)?;
         shared.core().log.free.push_back(number);
     }
     Ok(())

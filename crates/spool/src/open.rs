@@ -21,7 +21,7 @@ use crate::options::Options;
 use crate::read;
 use crate::recycle::Copying;
 use crate::replay::replay;
-use crate::segment;
+use crate::segment::{self, Zeros};
 use crate::shared::{Core, Log, Shared};
 use crate::spool::Spool;
 
@@ -184,7 +184,7 @@ impl<D: Disk> Committer<D> {
         }
         let wanted = self.shared.options.reserve_segments + 1;
         // Where there is no room for them, what comes is told so.
-        let _ = have_free_segments(&self.shared, wanted);
+        let _ = have_free_segments(&self.shared, wanted, Zeros::Written);
         // Clients may come before the first step.
         self.look_at_room();
     }

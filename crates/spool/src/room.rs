@@ -11,7 +11,7 @@ use crate::damage::What;
 use crate::housekeeper::have_free_segments;
 #[cfg(feature = "planted")]
 use crate::options::Planted;
-use crate::segment::{self, DATA_START, SegmentHeader, SegmentNo};
+use crate::segment::{self, DATA_START, SegmentHeader, SegmentNo, Zeros};
 use crate::trouble;
 
 /// How long it is believed how much room the file system has. The log's own segments have theirs already.
@@ -37,7 +37,7 @@ impl<D: Disk> Committer<D> {
             Purpose::Accept => self.shared.options.reserve_segments,
             Purpose::Upkeep => 0,
         };
-        if let Err(e) = have_free_segments(&self.shared, reserve + 1) {
+        if let Err(e) = have_free_segments(&self.shared, reserve + 1, Zeros::Reserved) {
             let none_left = self.shared.core().log.free.is_empty();
             if purpose == Purpose::Accept || none_left {
                 self.shared.set_pressure(Pressure::Full);
@@ -151,9 +151,9 @@ impl<D: Disk> Committer<D> {
         let wanted = options.reserve_segments + usize::from(room < options.segment_octets / 4);
         let mut short = self.shared.core().log.free.len() < wanted;
         if short && now >= self.next_probe {
-            // Mail may come faster than segments are made ahead: then it waits here for the next one. Only
-            // where none can be made is it refused, and that isn't tried again at once.
-            short = have_free_segments(&self.shared, wanted).is_err();
+            // Mail may come faster than segments are made ahead. Only where none can be made is it refused,
+            // and that isn't tried again at once.
+            short = have_free_segments(&self.shared, wanted, Zeros::Reserved).is_err();
             if short {
                 self.next_probe = now + options.probe_interval;
             }

@@ -183,15 +183,27 @@ pub(crate) fn free_path(folder: &Path, number: SegmentNo) -> PathBuf {
     folder.join(format!("{:08x}.free", number.0))
 }
 
+/// How the zeros of a free file are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Zeros {
+    /// Written: the sync of a batch then changes no metadata, and is one flush.
+    Written,
+    /// Only their room is taken, which takes a moment. The sync of a batch has the file system's journal
+    /// flushed, too; where mail comes so fast that it can't wait for written ones, batches are long
+    /// and flushes few.
+    Reserved,
+}
+
 /// Makes a free file of `len` zeros. `number` must be new.
 pub(crate) fn make_free<D: Disk>(
     disk: &D,
     folder: &Path,
     number: SegmentNo,
     len: u64,
+    zeros: Zeros,
 ) -> io::Result<()> {
     let unfinished = folder.join(format!("{:08x}.new", number.0));
-    let made = fill(disk, &unfinished, len);
+    let made = fill(disk, &unfinished, len, zeros);
     if let Err(e) = made {
         // What was allocated goes back; if even that fails, the next start removes it.
         let _ = disk.remove(&unfinished);
@@ -206,12 +218,15 @@ pub(crate) fn make_free<D: Disk>(
 /// So many octets of zeros go to the disk at once: a multiple of [`ZEROS`].
 const SYNCED: u64 = 4 << 20;
 
-/// Fills a new file with zeros, written and not only reserved.
-fn fill<D: Disk>(disk: &D, path: &Path, len: u64) -> io::Result<()> {
+/// Fills a new file with zeros.
+fn fill<D: Disk>(disk: &D, path: &Path, len: u64, how: Zeros) -> io::Result<()> {
     let file = disk.open(path, Open::CreateNew)?;
     file.allocate(len)?;
     let zeros = vec![0; ZEROS.min(usize::try_from(len).unwrap_or(ZEROS))];
-    let mut at = 0;
+    let mut at = match how {
+        Zeros::Written => 0,
+        Zeros::Reserved => len,
+    };
     while at < len {
         let n = zeros
             .len()
@@ -224,8 +239,9 @@ fn fill<D: Disk>(disk: &D, path: &Path, len: u64) -> io::Result<()> {
             file.sync_data()?;
         }
     }
-    // Durability: length, extents and their written state are on disk before the first frame
-    // is, so that the sync of a batch changes no metadata: one flush, and no room to run out of.
+    // Durability: the length and the room are on disk before the first frame is, so that a start finds the
+    // file whole and a batch has no room to run out of. The octets of a batch, and where they are first
+    // written what says that they are no zeros any more, get there by the batch's own sync.
     file.sync_data()
 }
 

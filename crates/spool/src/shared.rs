@@ -33,8 +33,6 @@ pub(crate) struct Shared<D: Disk> {
     /// Owns the folder for as long as anything may be written to it.
     _lock: D::Lock,
     core: Mutex<Core<D::File>>,
-    /// Held while a free segment is being made.
-    making: Mutex<()>,
     pressure: AtomicU8,
     reports: Mutex<VecDeque<Report>>,
 }
@@ -82,7 +80,6 @@ impl<D: Disk> Shared<D> {
             budget: Budget::new(options.fresh_memory),
             _lock: lock,
             core: Mutex::new(core),
-            making: Mutex::default(),
             pressure: AtomicU8::new(0),
             reports: Mutex::default(),
             options,
@@ -94,10 +91,6 @@ impl<D: Disk> Shared<D> {
         // be half changed. The disk has the truth; nothing is written from the index alone but a
         // checkpoint, which a start compares with the log.
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn making(&self) -> MutexGuard<'_, ()> {
-        self.making.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn pressure(&self) -> Pressure {

@@ -33,7 +33,7 @@ pub(crate) enum Kind {
 }
 
 /// Messages that are relayed without and with the deferred ones.
-pub(crate) const BESIDE: u64 = 20_000;
+pub(crate) const BESIDE: u64 = 60_000;
 
 /// Octets of a message that waits.
 pub(crate) const WAITING_SIZE: u64 = 512;
