@@ -279,7 +279,8 @@ impl<D: Disk> Committer<D> {
         }
         // Durability: this is the sync that a 250 stands for. The segment's length, blocks, header
         // and name were on disk before its first frame (segment.rs), so nothing but these
-        // octets has to get there now.
+        // octets has to get there now, and with them, in a segment whose zeros were not written, that
+        // its blocks hold octets: metadata that is needed to read them, which fdatasync takes along.
         if let Err(e) = current.segment.file.sync_data() {
             return Err(self.void(&e, frames));
         }
