@@ -20,7 +20,7 @@ use super::settings::{AuthRule, TlsRule};
 use super::state::{AskedAuth, Asking, Commands, Exchange, Hello, State};
 
 impl ServerSession {
-    /// Takes note that the TLS handshake is done that [`Want::TlsHandshake`] asked for. The session is
+    /// Takes note that the TLS handshake is done that [`Want::TlsHandshake`](super::Want::TlsHandshake) asked for. The session is
     /// as it was after the greeting (RFC 3207 4.2): what the client said before, and whatever came with
     /// it, is forgotten, for who sent that isn't known.
     pub fn tls_established(&mut self, now: Mono) {
