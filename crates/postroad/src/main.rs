@@ -5,6 +5,7 @@
 //! * `wiring`: makes each crate's settings from the configuration;
 //! * `reload`: reads it again while the server runs;
 //! * `privileges`: as whom it runs; `descriptors`: how many files and sockets it may have open;
+//! * `listeners`: the sockets, and which settings each follows;
 //! * `serve`: starts, waits for a signal, and ends in order; `node`: all that is behind the listeners;
 //! * `next_hops`: where mail goes;
 //! * `operator`: what the control socket shows and does;
@@ -14,6 +15,7 @@ mod banner;
 mod cli;
 mod configuration;
 mod descriptors;
+mod listeners;
 mod next_hops;
 mod node;
 mod operator;

@@ -11,7 +11,6 @@ use postroad_config::Config;
 use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::Disk;
 use postroad_host::disk::real::RealDisk;
-use postroad_host::net::Listener;
 use postroad_host::service::ServiceManager;
 use postroad_host::tasks::{self, Signal, Signals};
 use postroad_server::Server;
@@ -22,10 +21,7 @@ use crate::node::Node;
 use crate::operator::{ControlSocket, Running};
 use crate::privileges::Plan;
 use crate::reload::Reloader;
-use crate::{banner, descriptors, wiring};
-
-/// How many connections may wait to be accepted.
-const BACKLOG: u32 = 1024;
+use crate::{banner, descriptors, listeners, wiring};
 
 /// Serves until told to stop. The error is for people.
 pub(crate) fn run(loaded: Loaded, file: Option<&Path>) -> Result<(), String> {
@@ -95,8 +91,8 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
     let manager = Arc::new(manager);
 
     // Ports below 1024 are bound while this may still be root; nothing else is done as root.
-    let listeners = listen(config)?;
-    let addresses = addresses(&listeners)?;
+    let listeners = listeners::open(&config.listener)?;
+    let addresses: Vec<_> = listeners.iter().map(|open| open.address).collect();
     let data_dir = &config.server.data_dir;
     make_data_dir(data_dir).map_err(|error| format!("{}: {error}", data_dir.display()))?;
     plan.carry_out(data_dir)
@@ -122,7 +118,10 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
         ending: AtomicBool::new(false),
     };
     let control = ControlSocket::start(config, running)?;
-    server.accept(listeners, &node.services);
+    let listeners = listeners
+        .into_iter()
+        .map(|open| (open.place, open.listener));
+    server.accept(listeners.collect(), &node.services);
     for address in &addresses {
         Event::ServerListening { address: *address }.emit();
     }
@@ -202,39 +201,4 @@ fn announce(config: &Config, file: Option<&Path>) {
         domains,
     }
     .emit();
-}
-
-/// The sockets handed over by systemd, or else those of the configuration.
-fn listen(config: &Config) -> Result<Vec<Listener>, String> {
-    let mut handed = listenfd::ListenFd::from_env();
-    let taken = |error: io::Error| format!("a socket that was handed over can't be used: {error}");
-    if handed.len() > 0 {
-        let sockets = (0..handed.len()).filter_map(|n| handed.take_tcp_listener(n).transpose());
-        return sockets
-            .map(|socket| Listener::from_std(socket.map_err(taken)?).map_err(taken))
-            .collect();
-    }
-    let bind = |at: &postroad_config::settings::Listener| {
-        Listener::bind(at.address, BACKLOG).map_err(|error| cannot_listen(at.address, &error))
-    };
-    config.listener.iter().map(bind).collect()
-}
-
-fn cannot_listen(address: std::net::SocketAddr, error: &io::Error) -> String {
-    let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "; another server is there: end it, or set another listener.address"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need root with `user` set, CAP_NET_BIND_SERVICE, or socket activation"
-        }
-        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
-        _ => "",
-    };
-    format!("can't listen on {address}: {error}{advice}")
-}
-
-fn addresses(listeners: &[Listener]) -> Result<Vec<std::net::SocketAddr>, String> {
-    let address = |listener: &Listener| listener.local_address().map_err(|error| error.to_string());
-    listeners.iter().map(address).collect()
 }

@@ -14,6 +14,7 @@ use postroad_delivery::{Notices, Pace, Patience, peer};
 use postroad_directory::{Customer, Customers, Directory, Identity, RouteFor, Told, Way};
 use postroad_policy::ConnectionLimits;
 use postroad_queue::{RetryPlan, scheduler};
+use postroad_server::ListenerSettings;
 use postroad_session::server::{BareLineEndRule, Limits, LookupRule, Roles, Settings, Timeouts};
 use postroad_spool::Options;
 use postroad_wire::address::{self, HeloName};
@@ -25,6 +26,13 @@ const LEASE: Duration = Duration::from_secs(300);
 
 /// How long a client that would send a message waits for room in memory at most.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
+
+/// What is particular to a listener.
+fn listener(config: &Config) -> ListenerSettings {
+    ListenerSettings {
+        session: Arc::new(session(config)),
+    }
+}
 
 /// What a session may do.
 fn session(config: &Config) -> Settings {
@@ -88,7 +96,7 @@ pub(crate) fn settings(config: &Config, directory: &Arc<Directory>) -> postroad_
         customers: customers(config),
         trusted_networks: config.relay.trusted_networks.clone(),
         rules: site::rules(config),
-        session: Arc::new(session(config)),
+        listeners: config.listener.iter().map(|_| listener(config)).collect(),
         limits: server(config),
     }
 }

@@ -41,21 +41,36 @@ impl Receiving {
     }
 }
 
+/// A connection that was accepted.
+pub(crate) struct Arrived {
+    /// The place of its listener in [`Settings`](crate::Settings).
+    pub(crate) place: usize,
+    pub(crate) id: SessionId,
+    pub(crate) accepted: Accepted,
+    pub(crate) peer: SocketAddr,
+    pub(crate) permit: Permit,
+}
+
 /// Serves one connection to its end.
 pub(crate) async fn serve<S: QueueStore>(
     services: Arc<Services<S>>,
-    id: SessionId,
-    accepted: Accepted,
-    peer: SocketAddr,
-    permit: Permit,
+    arrived: Arrived,
     running: watch::Receiver<Running>,
     receiving: Receiving,
 ) {
+    let Arrived {
+        place,
+        id,
+        accepted,
+        peer,
+        permit,
+    } = arrived;
     let Ok(stream) = accepted.stream() else {
         return;
     };
     let settings = services.settings.load_full();
-    let session = ServerSession::new(Arc::clone(&settings.session), id, services.clock.mono());
+    let listener = &settings.listeners[place]; // It was there at the start, and a reload moves none.
+    let session = ServerSession::new(Arc::clone(&listener.session), id, services.clock.mono());
     let Ok(listener) = stream.local_address() else {
         return;
     };
@@ -371,7 +386,7 @@ mod tests {
     use super::*;
 
     /// How much room a task takes that runs what this returns.
-    fn room<A, B, C, D, E, F, G, T>(_: fn(A, B, C, D, E, F, G) -> T) -> usize {
+    fn room<A, B, C, D, T>(_: fn(A, B, C, D) -> T) -> usize {
         size_of::<T>()
     }
 

@@ -94,8 +94,8 @@ pub struct Services<S> {
     pub queue_runs: QueueRuns,
 }
 
-/// What can be changed while sessions go on. A connection keeps `session` and the limit of its
-/// writing from when it was opened; a transaction keeps the rest from its MAIL.
+/// What can be changed while sessions go on. A connection keeps what its listener has and the limit of
+/// its writing from when it was opened; a transaction keeps the rest from its MAIL.
 #[derive(Debug)]
 pub struct Settings {
     /// Who is local, and where mail for others goes.
@@ -106,10 +106,17 @@ pub struct Settings {
     pub trusted_networks: Vec<IpNet>,
     /// What the site's own tables say.
     pub rules: Rules,
-    /// What a session may do.
-    pub session: Arc<postroad_session::server::Settings>,
+    /// What is particular to each listener. A reload changes none of their places.
+    pub listeners: Vec<ListenerSettings>,
     /// What one client may take.
     pub limits: Limits,
+}
+
+/// What is particular to the connections of one listener.
+#[derive(Debug, Clone)]
+pub struct ListenerSettings {
+    /// What a session may do.
+    pub session: Arc<postroad_session::server::Settings>,
 }
 
 /// What one client may take.

@@ -12,6 +12,7 @@ use postroad_telemetry::Event;
 use tokio::sync::watch;
 
 use crate::admission::Admission;
+use crate::connection::Arrived;
 use crate::{Services, connection};
 
 /// How long an accept that failed for want of something of ours (descriptors, memory) waits.
@@ -64,10 +65,16 @@ impl Default for Server {
 }
 
 impl Server {
-    /// Begins to accept connections on these listeners. Needs a runtime.
-    pub fn accept<S: QueueStore>(&self, listeners: Vec<Listener>, services: &Arc<Services<S>>) {
-        for listener in listeners {
+    /// Begins to accept connections on these listeners, each of which follows the settings that stand in
+    /// this place in [`Settings::listeners`](crate::Settings). Needs a runtime.
+    pub fn accept<S: QueueStore>(
+        &self,
+        listeners: Vec<(usize, Listener)>,
+        services: &Arc<Services<S>>,
+    ) {
+        for (place, listener) in listeners {
             let accepting = Accepting {
+                place,
                 services: Arc::clone(services),
                 running: self.running.subscribe(),
                 admission: self.admission.clone(),
@@ -128,6 +135,7 @@ static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
 /// One listener's loop.
 struct Accepting<S> {
+    place: usize,
     services: Arc<Services<S>>,
     running: watch::Receiver<Running>,
     admission: Admission,
@@ -143,14 +151,17 @@ impl<S: QueueStore> Accepting<S> {
             };
             match accepted {
                 Ok((accepted, peer)) => {
-                    let permit = self.admission.enter(peer.ip());
                     let number = SESSIONS.fetch_add(1, Ordering::Relaxed);
-                    let connection = connection::serve(
-                        Arc::clone(&self.services),
-                        SessionId(number),
+                    let arrived = Arrived {
+                        place: self.place,
+                        id: SessionId(number),
                         accepted,
                         peer,
-                        permit,
+                        permit: self.admission.enter(peer.ip()),
+                    };
+                    let connection = connection::serve(
+                        Arc::clone(&self.services),
+                        arrived,
                         self.running.clone(),
                         self.receiving.clone(),
                     );

@@ -16,8 +16,8 @@ use postroad_host::net::Listener;
 use postroad_policy::ConnectionLimits;
 use postroad_reply::QueueId;
 use postroad_server::{
-    Budget, Counter, Counts, Delivery, Limits, QueueRuns, Rules, Sent, Server, Services, Settings,
-    Turned, Work,
+    Budget, Counter, Counts, Delivery, Limits, ListenerSettings, QueueRuns, Rules, Sent, Server,
+    Services, Settings, Turned, Work,
 };
 use postroad_spool::{Committer, Options, Spool};
 use postroad_store::Leased;
@@ -58,7 +58,7 @@ impl Node {
         let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 16)?;
         let address = listener.local_address()?;
         let server = Server::default();
-        server.accept(vec![listener], &services);
+        server.accept(vec![(0, listener)], &services);
         Ok(Node {
             address,
             spool: opened.spool,
@@ -103,7 +103,9 @@ fn services(
         customers: Customers::default(),
         trusted_networks: Vec::new(),
         rules: Rules::default(),
-        session: Arc::new(session),
+        listeners: vec![ListenerSettings {
+            session: Arc::new(session),
+        }],
         limits: limits(),
     };
     Ok(Services {

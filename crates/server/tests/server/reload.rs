@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use postroad_directory::{Directory, LocalDomain, Quotas, Routes};
 use postroad_policy::ConnectionLimits;
-use postroad_server::Settings;
+use postroad_server::{ListenerSettings, Settings};
 
 use crate::client::Client;
 use crate::stand::{Plan, domain, local, run};
@@ -20,7 +20,7 @@ fn other(old: &Settings) -> Settings {
         moved: Vec::new(),
         quotas: Quotas::default(),
     };
-    let mut session = (*old.session).clone();
+    let mut session = (*old.listeners[0].session).clone();
     session.help = false;
     let mut limits = old.limits;
     limits.connections = ConnectionLimits {
@@ -33,7 +33,9 @@ fn other(old: &Settings) -> Settings {
         directory: Arc::new(Directory::new(vec![domain], None, Routes::default()).0),
         trusted_networks: Vec::new(),
         rules: Default::default(),
-        session: Arc::new(session),
+        listeners: vec![ListenerSettings {
+            session: Arc::new(session),
+        }],
         limits,
     }
 }

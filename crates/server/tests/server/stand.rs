@@ -15,8 +15,8 @@ use postroad_host::tasks;
 use postroad_policy::ConnectionLimits;
 use postroad_reply::QueueId;
 use postroad_server::{
-    Budget, Counter, Counts, Delivery, Limits, QueueRuns, Rules, Sent, Server, Services, Turned,
-    Work,
+    Budget, Counter, Counts, Delivery, Limits, ListenerSettings, QueueRuns, Rules, Sent, Server,
+    Services, Turned, Work,
 };
 use postroad_session::server::Settings;
 use postroad_store::{Entry, Leased, MemoryStore, QueueStore};
@@ -174,7 +174,9 @@ impl<S: QueueStore + Clone> Plan<S> {
                 customers: self.customers,
                 trusted_networks: self.trusted_networks,
                 rules: self.rules,
-                session: Arc::new(self.session),
+                listeners: vec![ListenerSettings {
+                    session: Arc::new(self.session),
+                }],
                 limits: self.limits,
             })),
             counter: Counter::new(Empty),
@@ -191,7 +193,7 @@ impl<S: QueueStore + Clone> Plan<S> {
         let port = listener.local_address().unwrap().port();
         let services = Arc::new(services);
         let server = Server::default();
-        server.accept(vec![listener], &services);
+        server.accept(vec![(0, listener)], &services);
         Stand {
             server,
             services,
