@@ -144,6 +144,11 @@ settings! {
         inquiry_networks: Vec<IpNet> = is(Vec::new()), any(), Live;
         /// Whether HELP is answered and offered.
         help: bool = is(true), any(), NextConnection;
+        /// Whether BINARYMIME is offered (RFC 3030): messages that need not be made of lines, kept and
+        /// delivered as they are, octet by octet. Such a message goes only to next hops that offer it
+        /// too; at others it fails (5.6.3), and its sender is told. Switch it off where the routes lead
+        /// to servers without it, such as Postfix and Exim: clients then encode what is binary.
+        binary_mime: bool = is(true), any(), NextConnection;
     }
 
     /// A domain whose mail stays here. Domain names are compared without regard to case, and

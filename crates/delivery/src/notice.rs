@@ -70,7 +70,10 @@ impl Notices {
         }
         // RFC 3461 6.2: the whole message goes with a notice of failure only, if it isn't unwanted.
         let fails = owed.iter().any(|owed| owed.action == Action::Failed);
-        let wanted = fails && about.envelope.ret != Some(Ret::Headers);
+        // What is binary has no place in it: no part of a notice is (RFC 3030 3).
+        let wanted = fails
+            && about.envelope.ret != Some(Ret::Headers)
+            && about.envelope.body_type != BodyType::BinaryMime;
         let (octets, whole) = self.beginning(about, store).await;
         let serial = format!("notice.{}.{}", about.id, now.0);
         let written = notice::Notice {

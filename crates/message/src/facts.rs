@@ -9,8 +9,8 @@ pub struct Facts {
     pub eight_bit_header: bool,
     /// The body has octets above 127.
     pub eight_bit_body: bool,
-    /// The body has NUL, or CR or LF that are not a CRLF.
-    pub binary_body: bool,
+    /// The body has NUL; or there are CR or LF anywhere that are not a CRLF.
+    pub binary: bool,
     /// The longest line, in octets, its CRLF not counted.
     pub longest_line: u64,
     /// How many Received fields there were.

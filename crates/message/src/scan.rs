@@ -111,7 +111,7 @@ impl Scanner {
             self.line = 0;
             self.facts.longest_line = self.facts.longest_line.max(longest);
             self.facts.eight_bit_body |= !lines.is_ascii();
-            self.facts.binary_body |= memchr(0, lines).is_some();
+            self.facts.binary |= memchr(0, lines).is_some();
         }
         lines.len()
     }
@@ -135,7 +135,7 @@ impl Scanner {
                 }
                 Place::Body => {
                     self.facts.eight_bit_body |= !rest.is_ascii();
-                    self.facts.binary_body |= memchr(0, rest).is_some();
+                    self.facts.binary |= memchr(0, rest).is_some();
                     return;
                 }
             }
@@ -192,9 +192,10 @@ impl Scanner {
     /// Takes a CR or LF that is not of a CRLF: an octet of its line like any other.
     fn stray_line_end(&mut self) {
         self.line = self.line.saturating_add(1);
+        // In a header section it is what no way of lines may carry either (RFC 5321 2.3.8).
+        self.facts.binary = true;
         if self.place != Place::Value {
             self.place = Place::Body;
-            self.facts.binary_body = true;
         }
     }
 }
@@ -237,7 +238,8 @@ mod tests {
             size: message.len() as u64,
             eight_bit_header: header.iter().any(|o| *o > 127),
             eight_bit_body: body_lines.concat().iter().any(|o| *o > 127),
-            binary_body: body_lines.iter().any(stray),
+            binary: body_lines.iter().any(stray)
+                || header.iter().any(|o| [b'\r', b'\n'].contains(o)),
             longest_line: lines.iter().map(Vec::len).max().unwrap_or(0) as u64,
             received_count,
         }
@@ -313,12 +315,16 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_that_are_none_make_a_body_binary() {
+    fn line_ends_that_are_none_make_a_message_binary() {
         for body in ["a\rb\r\n", "a\nb\r\n", "a\r", "\r\r\n", "\0\r\n"] {
             let message = alloc::format!("A: b\r\n\r\n{body}");
-            assert!(scan(&[message.as_bytes()]).binary_body, "{body:?}");
+            assert!(scan(&[message.as_bytes()]).binary, "{body:?}");
         }
-        assert!(!scan(&[b"A: b\r\n\r", b"\nc\r", b"\n"]).binary_body);
+        for header in ["A: b\rc\r\n", "A: b\nc\r\n", "A: b\n.\r\n", "A: b\r"] {
+            let facts = scan(&[header.as_bytes()]);
+            assert!(facts.binary, "{header:?}");
+        }
+        assert!(!scan(&[b"A: b\r\n\r", b"\nc\r", b"\n"]).binary);
     }
 
     /// Messages in which what matters is frequent.

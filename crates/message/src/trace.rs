@@ -457,7 +457,7 @@ mod tests {
             scanner.push(text.as_bytes());
             scanner.push(b"\r\n");
             let facts = scanner.finish();
-            prop_assert_eq!((facts.received_count, facts.binary_body), (1, false));
+            prop_assert_eq!((facts.received_count, facts.binary), (1, false));
         }
     }
 }

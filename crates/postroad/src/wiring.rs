@@ -15,7 +15,9 @@ use postroad_directory::{Customer, Customers, Directory, Identity, RouteFor, Tol
 use postroad_policy::ConnectionLimits;
 use postroad_queue::{RetryPlan, scheduler};
 use postroad_server::ListenerSettings;
-use postroad_session::server::{BareLineEndRule, Limits, LookupRule, Roles, Settings, Timeouts};
+use postroad_session::server::{
+    BareLineEndRule, Limits, LookupRule, Offered, Roles, Settings, Timeouts,
+};
 use postroad_spool::Options;
 use postroad_wire::address::{self, HeloName};
 
@@ -74,6 +76,10 @@ fn session(config: &Config) -> Settings {
             ExpnInquiry::NotImplemented => LookupRule::NotImplemented,
         },
         help: config.smtp.help,
+        offered: Offered {
+            binary_mime: config.smtp.binary_mime,
+            ..Offered::default()
+        },
         roles: roles(config),
         ..Settings::new(config.server.hostname.clone())
     }

@@ -100,7 +100,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
         size: facts.0,
         eight_bit_header: facts.1,
         eight_bit_body: facts.2,
-        binary_body: facts.3,
+        binary: facts.3,
         longest_line: facts.4,
         received_count: facts.5,
     })
@@ -435,7 +435,7 @@ fn example_envelope() -> Envelope {
             size: 1234,
             eight_bit_header: true,
             eight_bit_body: true,
-            binary_body: false,
+            binary: false,
             longest_line: 998,
             received_count: 2,
         },

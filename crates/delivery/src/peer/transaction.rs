@@ -138,8 +138,7 @@ fn outgoing<S>(
 ) -> Outgoing {
     let (envelope, content) = (errand.parcel.envelope, errand.content);
     let facts = &content.facts;
-    let body = if facts.binary_body || facts.longest_line > LONGEST_LINE {
-        // Only BINARYMIME has no lines (RFC 3030 3).
+    let body = if why_binary(errand).is_some() {
         BodyType::BinaryMime
     } else if facts.eight_bit_body || content.eight_bit_header() {
         BodyType::EightBitMime
@@ -176,6 +175,21 @@ fn outgoing<S>(
     }
 }
 
+/// Why only BINARYMIME may carry a message (RFC 3030 3): it has no lines, or not such as every server takes; or
+/// its client said that it is binary, for then what it is made of may say so, too. None where that isn't so.
+fn why_binary<S>(errand: &Errand<'_, '_, S>) -> Option<String> {
+    let facts = &errand.content.facts;
+    if facts.binary {
+        Some("has octets that are no text lines".into())
+    } else if facts.longest_line > LONGEST_LINE {
+        Some(format!("has a line over {LONGEST_LINE} octets"))
+    } else if errand.parcel.envelope.body_type == BodyType::BinaryMime {
+        Some("came as BODY=BINARYMIME".into())
+    } else {
+        None
+    }
+}
+
 /// Why a message can't go by this peer at all.
 fn cannot_take<S>(
     connection: &Connection,
@@ -196,11 +210,8 @@ fn cannot_take<S>(
         Unsupported::BinaryMime => (
             words::NEEDS_CONVERSION,
             format!(
-                "the message has {}, and the next hop doesn't offer BINARYMIME",
-                match errand.content.facts.binary_body {
-                    true => "octets that are no text lines".to_owned(),
-                    false => format!("a line over {LONGEST_LINE} octets"),
-                }
+                "the message {}, and the next hop doesn't offer BINARYMIME",
+                why_binary(errand).unwrap_or_default()
             ),
         ),
         Unsupported::Size { maximum } => (

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
 use postroad_host::clock::{Clock, RealClock};
+use postroad_queue::Envelope;
 use postroad_reply::{
     BdatReply, ConnectReply, DataReply, EhloReply, EndOfDataReply, HeloReply, MailReply, QueueId,
     RcptReply, Receipt,
 };
 use postroad_session::server::{Event, Offered, ServerSession, SessionId, Settings};
 use postroad_wire::address::{Domain, Limits};
-use postroad_wire::parameter::MailParameters;
+use postroad_wire::parameter::{BodyType, MailParameters};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -121,12 +122,13 @@ fn answer(server: &mut ServerSession, event: Event, message: &mut Message, log: 
 }
 
 fn every_offer() -> impl Iterator<Item = Offered> {
-    (0..32u8).map(|bits| Offered {
+    (0..64u8).map(|bits| Offered {
         pipelining: bits & 1 != 0,
         chunking: bits & 2 != 0,
         eight_bit_mime: bits & 4 != 0,
         smtputf8: bits & 8 != 0,
         dsn: bits & 16 != 0,
+        binary_mime: bits & 32 != 0,
     })
 }
 
@@ -164,6 +166,44 @@ fn whatever_is_offered_the_message_arrives_once_and_whole() {
                 let size = u64::try_from(message.octets.len()).unwrap();
                 assert_eq!(message.parameters.size, Some(size));
                 assert!(!message.parameters.smtputf8);
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_binary_arrives_as_it_is_or_not_at_all() {
+    run(async {
+        let octets: &[u8] = b"A: b\r\n\r\n\n.\n\r\n.\r\n..\r\0\xff\r";
+        let large = [octets, &[0, b'\r', b'\n', b'\n', b'.'].repeat(60_000)].concat();
+        for offered in every_offer() {
+            let (address, taken) = serve(offered).await;
+            let (peers, to) = (client(impatient()), format!("smtp://{address}"));
+            let declared = |octets: &[u8]| Envelope {
+                body_type: BodyType::BinaryMime,
+                ..envelope(octets, &["b@mx.example"])
+            };
+            let can = offered.binary_mime && offered.chunking;
+            // The last could go as text, but was declared to be binary.
+            let all = [octets, &large, b"A: b\r\n\r\ntext\r\n"];
+            for octets in all {
+                let carried = carry(&peers, &to, declared(octets), octets).await;
+                let [outcome] = outcomes(&carried).try_into().expect("one recipient");
+                match can {
+                    true => assert!(outcome.ends_with(" 2.0.0 250"), "{outcome}, {offered:?}"),
+                    false => assert!(
+                        outcome.starts_with("failed 5.6.3 "),
+                        "{outcome}, {offered:?}"
+                    ),
+                }
+            }
+            peers.drain().await;
+            let messages = taken.lock().unwrap().messages.clone();
+            let expected: &[&[u8]] = if can { &all } else { &[] };
+            assert_eq!(messages.len(), expected.len(), "{offered:?}");
+            for (message, octets) in messages.iter().zip(expected) {
+                assert!(message.octets == [TRACE.as_bytes(), octets].concat());
+                assert_eq!(message.parameters.body, BodyType::BinaryMime);
             }
         }
     });

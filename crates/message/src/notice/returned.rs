@@ -24,7 +24,7 @@ impl<'a> Returned<'a> {
         // carry is not put there.
         let carried = || {
             let fits = |line: &[u8]| line.len() <= LONGEST_LINE + 1;
-            let clean = memchr::memchr(0, octets).is_none();
+            let clean = memchr::memchr(0, octets).is_none() && has_lines_only(octets);
             clean && octets.split(|octet| *octet == b'\n').all(fits)
         };
         if whole && wanted && carried() {
@@ -75,6 +75,18 @@ impl<'a> Returned<'a> {
             Returned::Headers(_) => "Header section of the message",
         }
     }
+}
+
+/// Whether there is no CR and no LF but in CRLF.
+fn has_lines_only(octets: &[u8]) -> bool {
+    let mut after_cr = false;
+    for octet in octets {
+        if after_cr != (*octet == b'\n') {
+            return false;
+        }
+        after_cr = *octet == b'\r';
+    }
+    !after_cr
 }
 
 /// The lines before the first empty one, each cut where it is too long, with NULs made `?`.

@@ -127,6 +127,9 @@ fn only_the_header_section_is_returned_where_no_more_is_wanted_or_can_be_carried
         (MESSAGE, false, true),
         (&long, true, true),
         (&binary, true, true),
+        (&[MESSAGE, b"a\nb\r\n"].concat(), true, true),
+        (&[MESSAGE, b"a\rb\r\n"].concat(), true, true),
+        (&[MESSAGE, b"\r"].concat(), true, true),
     ];
     let (anna, bob) = (mailbox("anna@example.com"), mailbox("bob@example.net"));
     let recipients = [told(&bob, Action::Failed)];

@@ -318,6 +318,36 @@ fn who_makes_too_many_errors_for_postfix_is_served_all_the_same() {
 
 #[test]
 #[ignore = "needs postfix"]
+fn postfix_gets_no_binary_message() {
+    let folder = folder();
+    // It offers CHUNKING and 8BITMIME, and not BINARYMIME.
+    let Some((server, mut postfix)) = pair(folder.path(), "") else {
+        return;
+    };
+    for (body, reply) in [(" BODY=BINARYMIME", 250), ("", 554)] {
+        let mut client = mails::open(server.address);
+        client.expect(&format!("MAIL FROM:<sender@here.test>{body}"), 250);
+        client.expect(&format!("RCPT TO:<{}>", at("box")), 250);
+        let octets = b"Subject: binary\r\n\r\n\0\n.\n\r";
+        let line = format!("BDAT {} LAST\r\n", octets.len());
+        client
+            .raw(&[line.as_bytes(), octets].concat())
+            .expect("send it");
+        assert_eq!(client.reply().expect("a reply").0, reply);
+    }
+    submit(server.address, &[&at("box")], &Mail::short("text"));
+    let notices = server.wait_for_messages(1);
+    assert_eq!(notices[0].line_after("Status:").as_deref(), Some("5.6.3"));
+    assert_arrived(
+        &mails::wait_for(&postfix.mailbox("box"), 1),
+        &Mail::short("text"),
+    );
+    postfix.stop();
+    assert_eq!(postfix.count_lines(&["postfix/qmgr", "queue active"]), 1);
+}
+
+#[test]
+#[ignore = "needs postfix"]
 fn a_burst_goes_over_few_connections() {
     const MESSAGES: usize = 500;
     let folder = folder();

@@ -7,6 +7,7 @@
     clippy::disallowed_types
 )]
 
+mod binary;
 mod down;
 #[path = "../harness/mod.rs"]
 mod harness;

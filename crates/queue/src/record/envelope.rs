@@ -40,7 +40,7 @@ mod tag {
     pub(super) const SIZE: u64 = 15;
     pub(super) const EIGHT_BIT_HEADER: u64 = 16;
     pub(super) const EIGHT_BIT_BODY: u64 = 17;
-    pub(super) const BINARY_BODY: u64 = 18;
+    pub(super) const BINARY: u64 = 18;
     pub(super) const LONGEST_LINE: u64 = 19;
     pub(super) const RECEIVED_COUNT: u64 = 20;
     /// Missing: to the mailbox. 1 by SEND, 2 by SOML, 3 by SAML.
@@ -147,7 +147,7 @@ struct Parts {
     size: Option<u64>,
     eight_bit_header: Option<bool>,
     eight_bit_body: Option<bool>,
-    binary_body: Option<bool>,
+    binary: Option<bool>,
     longest_line: Option<u64>,
     received_count: Option<u32>,
     unknown: Unknown,
@@ -191,7 +191,7 @@ impl Parts {
             tag::SIZE => once(&mut self.size, number(value)?),
             tag::EIGHT_BIT_HEADER => once(&mut self.eight_bit_header, flag(value)?),
             tag::EIGHT_BIT_BODY => once(&mut self.eight_bit_body, flag(value)?),
-            tag::BINARY_BODY => once(&mut self.binary_body, flag(value)?),
+            tag::BINARY => once(&mut self.binary, flag(value)?),
             tag::LONGEST_LINE => once(&mut self.longest_line, number(value)?),
             tag::RECEIVED_COUNT => once(&mut self.received_count, number32(value)?),
             _ => {
@@ -226,7 +226,7 @@ impl Parts {
                 size: must(self.size)?,
                 eight_bit_header: self.eight_bit_header.unwrap_or(false),
                 eight_bit_body: self.eight_bit_body.unwrap_or(false),
-                binary_body: self.binary_body.unwrap_or(false),
+                binary: self.binary.unwrap_or(false),
                 longest_line: must(self.longest_line)?,
                 received_count: must(self.received_count)?,
             },
@@ -290,7 +290,7 @@ fn put_facts(out: &mut FieldWriter, facts: &Facts) {
     out.number(tag::SIZE, facts.size);
     out.flag(tag::EIGHT_BIT_HEADER, facts.eight_bit_header);
     out.flag(tag::EIGHT_BIT_BODY, facts.eight_bit_body);
-    out.flag(tag::BINARY_BODY, facts.binary_body);
+    out.flag(tag::BINARY, facts.binary);
     out.number(tag::LONGEST_LINE, facts.longest_line);
     out.number(tag::RECEIVED_COUNT, u64::from(facts.received_count));
 }

@@ -76,6 +76,7 @@ impl Commands {
                 State::Asking(Asking::ChunkBegin(AskedChunkBegin {
                     hello,
                     id: open.id,
+                    binary: open.binary,
                     line,
                 }))
             }
@@ -154,7 +155,7 @@ impl AskedChunkBegin {
             let chunking = Chunking {
                 message: Message::new(self.id),
                 taken: 0,
-                line_ends: LineEnds::default(),
+                line_ends: (!self.binary).then(LineEnds::default),
             };
             return State::Chunk(Chunk::new(self.hello, chunking, self.line));
         }
@@ -209,15 +210,18 @@ impl Chunk {
 impl Chunking {
     fn take(&mut self, octets: Bytes, desk: &mut Desk) {
         self.taken = self.taken.saturating_add(octets.len() as u64);
+        let Some(line_ends) = &mut self.line_ends else {
+            return self.message.tell(octets, desk);
+        };
         match desk.settings.bare_line_ends {
             BareLineEndRule::Refuse => {
-                if self.line_ends.are_broken_by(&octets) {
+                if line_ends.are_broken_by(&octets) {
                     self.message.spoil(Flaw::BareLineEnd, desk);
                 }
                 self.message.tell(octets, desk);
             }
             BareLineEndRule::Normalise => {
-                let octets = self.line_ends.normalise(octets);
+                let octets = line_ends.normalise(octets);
                 self.tell_normalised(octets, desk);
             }
         }
@@ -225,7 +229,7 @@ impl Chunking {
 
     /// A CR at the very end of the message is a bare one.
     fn end(&mut self, desk: &mut Desk) {
-        if !self.line_ends.end_broken() {
+        if !self.line_ends.as_ref().is_some_and(LineEnds::end_broken) {
             return;
         }
         match desk.settings.bare_line_ends {

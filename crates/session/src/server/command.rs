@@ -93,7 +93,8 @@ impl Commands {
         if let Some(reply) = tls_needed(row, desk) {
             return self.refuse(row, reply, desk);
         }
-        if let Some(reply) = row.gate(self.phase()).or_else(|| had_before(row, desk)) {
+        let gate = self.needs_chunks(row).or_else(|| row.gate(self.phase()));
+        if let Some(reply) = gate.or_else(|| had_before(row, desk)) {
             if reply == Reply::from(DataGate::NoValidRecipients) {
                 // No fault of the client's: it pipelined DATA (RFC 2920 3.1). Another DATA is
                 // out of sequence.
@@ -115,6 +116,12 @@ impl Commands {
                 self.refuse(row, syntax::reply(verb, &error), desk)
             }
         }
+    }
+
+    /// What DATA hears where the message is binary, whoever it is for (RFC 3030 3).
+    fn needs_chunks(&self, row: Row) -> Option<Reply> {
+        let is_binary = matches!(&self.transaction, Transaction::Open(open) if open.binary);
+        (row == Row::Data && is_binary).then(|| DataGate::BadSequence.into())
     }
 
     /// Refuses a command; everything stays as it was (RFC 5321 4.1.4).

@@ -30,7 +30,7 @@ pub struct Settings {
     pub limits: Limits,
     /// How long a silent client is waited for.
     pub timeouts: Timeouts,
-    /// What becomes of a message with a CR or an LF that is no CRLF.
+    /// What becomes of a message with a CR or an LF that is no CRLF, unless it is binary.
     pub bare_line_ends: BareLineEndRule,
     /// What VRFY does.
     pub vrfy: LookupRule,
@@ -51,6 +51,8 @@ pub struct Offered {
     pub eight_bit_mime: bool,
     /// CHUNKING (RFC 3030).
     pub chunking: bool,
+    /// BINARYMIME, with CHUNKING only (RFC 3030 3).
+    pub binary_mime: bool,
     /// SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
     /// DSN (RFC 3461).
@@ -180,6 +182,7 @@ impl Settings {
             size: Some(Size::Maximum(self.limits.message_size)),
             eight_bit_mime: self.offered.eight_bit_mime,
             chunking: self.offered.chunking,
+            binary_mime: self.offered.chunking && self.offered.binary_mime,
             smtputf8: self.offered.smtputf8,
             enhanced_status_codes: true,
             dsn: self.offered.dsn,
@@ -227,6 +230,7 @@ impl Default for Offered {
             pipelining: true,
             eight_bit_mime: true,
             chunking: true,
+            binary_mime: true,
             smtputf8: true,
             dsn: true,
         }

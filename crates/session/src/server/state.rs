@@ -83,6 +83,8 @@ pub(super) struct Open {
     pub(super) id: TransactionId,
     /// MAIL had SMTPUTF8 (RFC 6531 3.4).
     pub(super) smtputf8: bool,
+    /// MAIL had BODY=BINARYMIME: the message comes in chunks, and no octet of it is changed (RFC 3030 3).
+    pub(super) binary: bool,
     /// Whether a RCPT was answered since MAIL or the last DATA, be it for how it is written.
     pub(super) tried: bool,
     /// RCPTs that were accepted.
@@ -97,7 +99,8 @@ pub(super) struct Chunking {
     pub(super) message: Message,
     /// Octets of it in the chunks so far.
     pub(super) taken: u64,
-    pub(super) line_ends: LineEnds,
+    /// None if it is binary: it need not have lines (RFC 3030 3).
+    pub(super) line_ends: Option<LineEnds>,
 }
 
 /// A message on its way in.
@@ -230,6 +233,8 @@ pub(super) struct AskedData {
 pub(super) struct AskedChunkBegin {
     pub(super) hello: Hello,
     pub(super) id: TransactionId,
+    /// The message is binary.
+    pub(super) binary: bool,
     pub(super) line: ChunkLine,
 }
 

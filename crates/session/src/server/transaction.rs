@@ -2,7 +2,7 @@
 
 use postroad_reply::{Answer, Closing, Command as Row, MailGate, MailReply};
 use postroad_wire::address::ReversePath;
-use postroad_wire::parameter::MailParameters;
+use postroad_wire::parameter::{BodyType, MailParameters};
 
 use super::desk::Desk;
 use super::event::Event;
@@ -35,6 +35,7 @@ impl Commands {
         let open = Open {
             id: transaction,
             smtputf8: parameters.smtputf8,
+            binary: parameters.body == BodyType::BinaryMime,
             tried: false,
             accepted: 0,
             put_off: 0,

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use postroad_session::client::Outgoing;
 use postroad_session::server::{Offered, Settings};
 use postroad_wire::address::{Domain, ForwardPath, Limits, ReversePath};
-use postroad_wire::parameter::{MailParameters, RcptParameters};
+use postroad_wire::parameter::{BodyType, MailParameters, RcptParameters};
 use proptest::prelude::*;
 
 use world::{Mail, Script, Seen, is_taken, talk};
@@ -55,7 +55,29 @@ fn message() -> impl Strategy<Value = Vec<Vec<u8>>> {
     ]);
     let lines =
         proptest::collection::vec(line, 0..12).prop_map(|lines| lines.concat().into_bytes());
-    (lines, proptest::collection::vec(1usize..40, 1..4)).prop_map(|(octets, sizes)| {
+    in_pieces(lines)
+}
+
+/// Octets of all kinds, and what likes to look like ends of data.
+fn binary() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let part = prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..20),
+        proptest::sample::select(vec![
+            "\r",
+            "\n",
+            "\0",
+            "\n.\n",
+            "\r\n.\r\n",
+            "BDAT 3 LAST\r\n"
+        ])
+        .prop_map(Vec::from),
+    ];
+    let octets = proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat());
+    in_pieces(octets)
+}
+
+fn in_pieces(octets: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<Vec<u8>>> {
+    (octets, proptest::collection::vec(1usize..40, 1..4)).prop_map(|(octets, sizes)| {
         let mut pieces = Vec::new();
         let mut rest = &octets[..];
         for size in sizes.iter().cycle() {
@@ -76,6 +98,20 @@ fn mails() -> impl Strategy<Value = Vec<Mail>> {
         pieces,
     });
     proptest::collection::vec(mail, 0..4)
+}
+
+/// Text and binary messages in any order.
+fn mixed_mails() -> impl Strategy<Value = Vec<Mail>> {
+    let binary = (1usize..5, binary()).prop_map(|(recipients, pieces)| {
+        let mut outgoing = outgoing(recipients);
+        outgoing.parameters.body = BodyType::BinaryMime;
+        Mail { outgoing, pieces }
+    });
+    let text = (1usize..5, message()).prop_map(|(recipients, pieces)| Mail {
+        outgoing: outgoing(recipients),
+        pieces,
+    });
+    proptest::collection::vec(prop_oneof![binary, text], 0..5)
 }
 
 fn offered() -> impl Strategy<Value = Offered> {
@@ -131,5 +167,19 @@ proptest! {
         prop_assert_eq!(&seen.accepted, &sent);
         prop_assert_eq!(seen.abandoned, 0);
         prop_assert_eq!(seen.closed, Some(postroad_session::server::Closed::Quit));
+    }
+
+    #[test]
+    fn a_binary_message_arrives_octet_by_octet(
+        pipelining in any::<bool>(),
+        splits in proptest::collection::vec(1usize..60, 0..8),
+        mails in mixed_mails(),
+    ) {
+        let offered = Offered { pipelining, ..Offered::default() };
+        let script = Script { answers: Vec::new(), splits, mails };
+        let seen = talk(&settings(offered), &script);
+        let sent = script.mails.iter().map(|mail| mail.pieces.concat()).collect::<Vec<_>>();
+        prop_assert_eq!(&seen.accepted, &sent);
+        prop_assert_eq!(seen.abandoned, 0);
     }
 }

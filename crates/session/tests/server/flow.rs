@@ -17,6 +17,7 @@ fn a_message_is_taken() {
             "250-PIPELINING",
             "250-8BITMIME",
             "250-CHUNKING",
+            "250-BINARYMIME",
             "250-SMTPUTF8",
             "250-ENHANCEDSTATUSCODES",
             "250-DSN",

@@ -24,6 +24,7 @@ fn forms() -> Vec<(String, String)> {
         "MAIL FROM:<a@client.example>",
         "MAIL FROM:<>",
         "MAIL FROM:<a@client.example> SIZE=100 BODY=8BITMIME",
+        "MAIL FROM:<a@client.example> BODY=BINARYMIME",
         "MAIL FROM:<a@client.example> SIZE=99999999999",
         "MAIL FROM:<a@client.example> SIZE=abc",
         "MAIL FROM:<a@client.example> FOO=bar",

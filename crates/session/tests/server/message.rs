@@ -54,6 +54,67 @@ fn normalised_line_ends_end_nothing_either() {
 }
 
 #[test]
+fn no_octet_of_a_binary_message_is_changed() {
+    let message: &[u8] = b"A: b\r\n\r\n\n.\n\r.\r\r\n.\r\n..\0\xff\r";
+    for rule in [BareLineEndRule::Refuse, BareLineEndRule::Normalise] {
+        for at in 0..=message.len() {
+            let mut settings = settings();
+            settings.bare_line_ends = rule;
+            let mut driver = Driver::greeted(settings);
+            driver.say("MAIL FROM:<a@client.example> BODY=BINARYMIME\r\n");
+            driver.say("RCPT TO:<b@mx.example>\r\n");
+            let (one, two) = message.split_at(at);
+            let chunk = |octets: &[u8], last: &str| {
+                let line = format!("BDAT {}{last}\r\n", octets.len());
+                [line.as_bytes(), octets].concat()
+            };
+            assert!(driver.say(chunk(one, "")).starts_with("250 2.0.0 "));
+            let reply = driver.say(chunk(two, " LAST"));
+            assert!(reply.starts_with("250 2.0.0 "), "{reply}");
+            assert_eq!(driver.log.accepted, [message], "{rule:?}, cut at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_binary_message_comes_in_chunks_or_not_at_all() {
+    let binary = "MAIL FROM:<a@client.example> BODY=BINARYMIME\r\n";
+    let mut driver = Driver::greeted(settings());
+    driver.say(binary);
+    // Whoever it is for: nobody, nobody that is known, somebody.
+    for recipient in [
+        "",
+        "RCPT TO:<refused@mx.example>\r\n",
+        "RCPT TO:<b@mx.example>\r\n",
+    ] {
+        driver.say(recipient);
+        let reply = driver.say("DATA\r\n");
+        assert!(
+            reply.starts_with("503 5.5.1 "),
+            "after {recipient:?}: {reply}"
+        );
+    }
+    // The transaction is open still, and the next may come as it likes.
+    let reply = driver.say("BDAT 1 LAST\r\n\n");
+    assert!(reply.starts_with("250 2.0.0 "), "{reply}");
+    driver.say("MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example>\r\n");
+    assert!(driver.say("BDAT 1 LAST\r\n\n").starts_with("554 "));
+    driver.say("MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example>\r\n");
+    assert!(driver.say("DATA\r\n").starts_with("354 "));
+}
+
+#[test]
+fn without_chunks_nothing_is_binary() {
+    let mut settings = settings();
+    settings.offered.chunking = false;
+    let mut driver = Driver::connected(settings);
+    let reply = driver.say("EHLO client.example\r\n");
+    assert!(!reply.contains("BINARYMIME"), "{reply}");
+    let reply = driver.say("MAIL FROM:<a@client.example> BODY=BINARYMIME\r\n");
+    assert!(reply.starts_with("501 5.5.4 "), "{reply}");
+}
+
+#[test]
 fn a_message_over_the_maximum_is_read_to_its_end() {
     let mut settings = settings();
     settings.limits.message_size = 1000;
