@@ -50,6 +50,7 @@ pub(crate) const ROWS: &[Row] = &[
             "clock", "reply", "wire", "message", "queue", "store", "host",
         ],
     ),
+    row("explain", &["reply"]),
     row("config", &["clock", "wire"]),
     row("telemetry", &["clock", "reply", "wire"]),
     row("directory", &["clock", "reply", "wire", "host"]),

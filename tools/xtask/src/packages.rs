@@ -20,7 +20,7 @@ pub(crate) struct Program {
 }
 
 /// Those that Debian has.
-const PROGRAMS: [Program; 13] = [
+const PROGRAMS: [Program; 14] = [
     Program {
         name: "postfix",
         package: "postfix",
@@ -85,6 +85,11 @@ const PROGRAMS: [Program; 13] = [
         name: "valgrind",
         package: "valgrind",
         in_test_names: "valgrind_",
+    },
+    Program {
+        name: "chromium",
+        package: "chromium",
+        in_test_names: "chromium",
     },
 ];
 
