@@ -4,12 +4,14 @@
 //! * `running`: the server that runs;
 //! * `door`: how a command reaches the queue: through the server, or the spool itself (`spool`);
 //! * `table`, `message`: one line a message, and one message with all there is to say;
+//! * `explain`: what a reply means;
 //! * `say`: text for people; `pages`: completions and manual pages.
 
 // This is the one place that talks to people on the terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod door;
+mod explain;
 mod filters;
 mod message;
 mod pages;
@@ -67,6 +69,7 @@ enum Command {
         arguments: Vec<OsString>,
     },
     Queue(Box<queue::Queue>),
+    Explain(explain::Explain),
     #[command(flatten)]
     Running(Running),
     /// Print what makes a shell complete this command: for bash, into
@@ -123,6 +126,7 @@ pub(crate) fn run() -> ExitCode {
         // It was done before clap saw it, since its options are none that clap knows.
         Command::Sendmail { .. } => Ok(Ended::Done),
         Command::Queue(queue) => queue::run(*queue),
+        Command::Explain(asked) => explain::run(&asked),
         Command::Running(what) => running::run(what),
         Command::Completions { shell } => pages::completions(shell, Cli::command()),
         Command::Man { folder } => pages::man(folder.as_deref(), Cli::command()),

@@ -9,6 +9,7 @@
 
 mod broken_spool;
 mod checking;
+mod explaining;
 mod full_disk;
 #[path = "../harness/mod.rs"]
 mod harness;
