@@ -11,7 +11,7 @@ use postroad_reply::{Command, Enhanced};
 
 // What finds out there which command a reply answers does it here as well.
 #[path = "../../postroad/tests/harness/asked.rs"]
-#[allow(unreachable_pub)]
+#[allow(unreachable_pub, dead_code)]
 mod asked;
 
 /// Command, code, enhanced code or `-`.
@@ -76,6 +76,9 @@ impl Reader {
             let last = std::mem::replace(&mut self.asked, next);
             let last_name = std::mem::replace(&mut self.name, name.to_owned());
             self.others.insert(last_name, last);
+        } else if line.starts_with("SCRAM ") {
+            // Its last reply is what follows.
+            self.asked.sent(b"AUTH SCRAM-SHA-256\r\n");
         } else if line == "--" || line == "END" {
             self.asked = Asked::default();
         }

@@ -270,8 +270,8 @@ pub(super) fn data(name: &str) -> Option<Way> {
             &["access.at", "access.then"],
         ),
         "BadSequence" => by(
-            "A client gives DATA without a recipient, or after BDAT.",
-            &[],
+            "A client gives DATA without a recipient, after BDAT, or for a message that was declared BINARYMIME.",
+            &["smtp.binary_mime"],
         ),
         "NoValidRecipients" => by(
             "A client gives DATA though every RCPT was refused, as one that pipelines does.",
