@@ -137,6 +137,13 @@ impl Reply {
         }
     }
 
+    /// The same in the words that another would have been said in.
+    pub(crate) fn in_the_words_of(self, other: Reply) -> Reply {
+        let words = other.situation.text;
+        let lines = other.lines.or_else(|| Some(Text::literal(words).into()));
+        Reply { lines, ..self }
+    }
+
     /// The command it answers.
     pub const fn answers(&self) -> Command {
         self.answers

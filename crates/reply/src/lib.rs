@@ -23,6 +23,7 @@
 extern crate alloc;
 
 pub mod answer;
+mod classic;
 pub mod closing;
 pub mod code;
 pub mod command;

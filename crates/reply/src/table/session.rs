@@ -94,6 +94,8 @@ crate::table::rows! {
         NameNotQualified 504 ["5.5.4"] "Command parameter not implemented: give a fully-qualified name", config row, "RFC 5321 4.3.2";
         /// EHLO on an LMTP listener.
         WrongProtocol 500 ["5.5.1"] "Command unrecognised, use LHLO", default row, "RFC 2033 4.1";
+        /// The historic mode imitates a server of RFC 821, which doesn't know the verb.
+        Unrecognised 500 ["5.5.1"] "Syntax error, command unrecognised", default row, "RFC 821 4.3";
         /// The historic mode imitates a server without ESMTP that knows the verb.
         NotImplemented 502 ["5.5.1"] "Command not implemented", historic addition, "RFC 5321 4.3.2";
     }
