@@ -31,9 +31,9 @@ fn every_reply() -> Vec<(Command, Reply)> {
         phases.filter_map(move |phase| Some((command, command.gate(phase)?)))
     });
     let endings = [Closing::Stopping, Closing::TimedOut, Closing::LimitPassed];
-    let endings = Command::ALL.into_iter().flat_map(|command| {
-        endings.map(|why| (command, why.reply(command)))
-    });
+    let endings = Command::ALL
+        .into_iter()
+        .flat_map(|command| endings.map(|why| (command, why.reply(command))));
     own.chain(of_all).chain(gates).chain(endings).collect()
 }
 
@@ -72,7 +72,10 @@ fn a_classic_row_stays_as_it_is() {
 #[test]
 fn nothing_that_was_refused_for_good_is_put_off_and_nothing_is_granted() {
     for (command, reply) in every_reply() {
-        let (was, is) = (reply.code().number(), reply.clone().classic().code().number());
+        let (was, is) = (
+            reply.code().number(),
+            reply.clone().classic().code().number(),
+        );
         let is_greeting = command == Command::Connect;
         let is_quit = command == Command::Quit && (was, is) == (421, 221);
         if is_greeting || is_quit || was == is {

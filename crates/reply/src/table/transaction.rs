@@ -145,8 +145,8 @@ crate::table::rows! {
         MailboxFull 452 ["4.2.2"] "Requested action not taken: mailbox full", default row, "RFC 3463 3.3";
         /// The recipient's domain has a null MX, or stands in the no-mail table.
         DomainMailless 556 ["5.1.10"] "Domain does not accept mail", config addition, "RFC 7505 4.1";
-        /// The same, in the historic mode.
-        DomainMaillessHistoric 521 ["5.1.10"] "<domain> does not accept mail", config row, "RFC 1846 3";
+        /// The same, in the historic mode. The domain stands before it.
+        DomainMaillessHistoric 521 ["5.1.10"] "Domain does not accept mail", config row, "RFC 1846 3";
     }
     /// What the session says to RCPT before any handler.
     gate RcptGate {

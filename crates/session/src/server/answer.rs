@@ -2,9 +2,11 @@
 
 use postroad_reply::{
     Answer, AtrnReply, AuthReply, BdatReply, Closing, Command as Row, ConnectReply, DataReply,
-    EndOfDataReply, EtrnReply, ExpnReply, MailReply, RcptReply, StarttlsReply, TurnReply,
-    VrfyReply,
+    EndOfDataReply, EtrnReply, ExpnReply, HelpReply, MailReply, RcptReply, SamlReply, SendReply,
+    SomlReply, StarttlsReply, TurnReply, VrfyReply,
 };
+
+use postroad_wire::peer::Protocol;
 
 use super::ServerSession;
 use super::desk::Desk;
@@ -33,7 +35,7 @@ impl ServerSession {
             self.desk.fault(Fault::LostTicket);
             match self.state.when_lost() {
                 Some(answered) => self.settle(place, answered),
-                // The rows of HELO and EHLO have no temporary reply but 421.
+                // The rows of HELO, EHLO and LHLO have no temporary reply but 421.
                 None => self.desk.end(self.state.command(), Closing::Stopping),
             }
         }
@@ -53,12 +55,18 @@ impl State {
                 Some(VrfyReply::NotVerified.into())
             }
             Asking::Lookup(_) => Some(ExpnReply::NotExpanded.into()),
+            Asking::Status(_) => Some(HelpReply::TopicUnknown.into()),
             Asking::StartTls(_) => Some(StarttlsReply::Unavailable.into()),
             Asking::Auth(_) => Some(AuthReply::Unavailable.into()),
             Asking::Role(asked) if asked.command == Row::Etrn => Some(EtrnReply::Unable.into()),
             Asking::Role(asked) if asked.command == Row::Turn => Some(TurnReply::Refused.into()),
             Asking::Role(_) => Some(AtrnReply::Unable.into()),
-            Asking::Mail(_) => Some(MailReply::LocalError.into()),
+            Asking::Mail(asked) => Some(match asked.command {
+                Row::Send => SendReply::LocalError.into(),
+                Row::Soml => SomlReply::LocalError.into(),
+                Row::Saml => SamlReply::LocalError.into(),
+                _ => MailReply::LocalError.into(),
+            }),
             Asking::Recipients(_) => Some(RcptReply::LocalError.into()),
             Asking::Data(_) | Asking::ChunkBegin(_) => Some(DataReply::LocalError.into()),
             Asking::ChunkEnd(_) => Some(BdatReply::LocalError.into()),
@@ -73,6 +81,10 @@ impl Asking {
             (Asking::Connect, Answered::Connect(answer)) => greet(answer, desk),
             (Asking::Hello(asked), Answered::Helo(answer)) => asked.settle_helo(answer, desk),
             (Asking::Hello(asked), Answered::Ehlo(answer)) => asked.settle_ehlo(answer, desk),
+            (Asking::Hello(asked), Answered::Lhlo(answer)) => asked.settle_lhlo(answer, desk),
+            (Asking::Status(commands), Answered::Help(answer)) => {
+                commands.settle_status(answer, desk)
+            }
             (Asking::Lookup(asked), Answered::Vrfy(answer)) => asked.settle_vrfy(answer, desk),
             (Asking::Lookup(asked), Answered::Expn(answer)) => asked.settle_expn(answer, desk),
             (Asking::StartTls(commands), Answered::Starttls(answer)) => {
@@ -83,6 +95,9 @@ impl Asking {
             (Asking::Role(asked), Answered::Atrn(answer)) => asked.settle_atrn(answer, desk),
             (Asking::Role(asked), Answered::Turn(answer)) => asked.settle_turn(answer, desk),
             (Asking::Mail(asked), Answered::Mail(answer)) => asked.settle(answer, desk),
+            (Asking::Mail(asked), Answered::Send(answer)) => asked.settle_send(answer, desk),
+            (Asking::Mail(asked), Answered::Soml(answer)) => asked.settle_soml(answer, desk),
+            (Asking::Mail(asked), Answered::Saml(answer)) => asked.settle_saml(answer, desk),
             (Asking::Recipients(run), Answered::Rcpt(answer)) => run.settle(place, answer, desk),
             (Asking::Data(asked), Answered::Data(answer)) => asked.settle(answer, desk),
             (Asking::ChunkBegin(asked), Answered::Data(answer)) => asked.settle(answer, desk),
@@ -108,7 +123,13 @@ fn greet(answer: Answer<ConnectReply>, desk: &mut Desk) -> State {
             (State::Ended, Some(Closed::Ended(Closing::LimitPassed)))
         }
     };
-    desk.say(answer);
-    desk.ending = ending;
+    match answer.said() {
+        // RFC 2033 3: what is spoken is the listener's to know.
+        ConnectReply::Ready if desk.settings.protocol == Protocol::Lmtp => {
+            desk.say(ConnectReply::LmtpReady);
+        }
+        _ => desk.say(answer),
+    }
+    desk.ending = ending.or(desk.ending.take());
     state
 }

@@ -36,7 +36,9 @@ impl Commands {
             (Ok(line), Some(reply)) => self.refuse_chunk(line, reply, desk),
             (Err(error), gate) => {
                 // How many octets follow isn't known, so that no command can be told from them.
-                desk.say(gate.unwrap_or_else(|| syntax::reply(Verb::Bdat, &error)));
+                let said =
+                    gate.unwrap_or_else(|| syntax::reply(Verb::Bdat, &error, &desk.settings));
+                desk.say(said);
                 out_of_step(desk);
                 State::Commands(self)
             }
@@ -49,42 +51,45 @@ impl Commands {
         if desk.is_too_much_junk(Row::Bdat) {
             return State::Commands(self);
         }
-        self.skip(line, reply, desk)
+        self.skip(line, reply, 1, desk)
     }
 
     /// Throws the octets of a refused chunk away before it says why (RFC 3030 2).
-    fn skip(self, line: ChunkLine, reply: impl Into<Reply>, desk: &Desk) -> State {
+    fn skip(self, line: ChunkLine, reply: impl Into<Reply>, replies: u32, desk: &Desk) -> State {
         let bound = desk.settings.limits.discarded;
         State::Skipping(Skipping {
             commands: self,
             reader: ChunkReader::new(line.size.min(bound)),
             beyond: line.size > bound,
             reply: reply.into(),
+            replies,
         })
     }
 
     fn begin_chunk(self, line: ChunkLine, desk: &mut Desk) -> State {
         let Commands { hello, transaction } = self;
-        let most = desk.settings.limits.message_size;
         match transaction {
-            Transaction::Open(open) if line.size > most => {
-                desk.abandon(open.id);
-                after_failure(hello, line).skip(line, BdatGate::TooBig, desk)
-            }
             Transaction::Open(open) => {
+                let message = Message::new(&open, &desk.settings);
+                if line.size > message.most {
+                    desk.abandon(open.id);
+                    let replies = message.replies_to(line);
+                    return after_failure(hello, line).skip(line, BdatGate::TooBig, replies, desk);
+                }
                 ask_for_place(open.id, desk);
                 State::Asking(Asking::ChunkBegin(AskedChunkBegin {
                     hello,
-                    id: open.id,
                     binary: open.binary,
+                    message,
                     line,
                 }))
             }
             Transaction::Chunking(mut chunking)
-                if chunking.taken.saturating_add(line.size) > most =>
+                if chunking.taken.saturating_add(line.size) > chunking.message.most =>
             {
                 chunking.message.spoil(Flaw::TooBig, desk);
-                after_failure(hello, line).skip(line, BdatGate::TooBig, desk)
+                let replies = chunking.message.replies_to(line);
+                after_failure(hello, line).skip(line, BdatGate::TooBig, replies, desk)
             }
             Transaction::Chunking(chunking) => {
                 // The end of the session is seen after this step, and abandons the transaction.
@@ -95,7 +100,7 @@ impl Commands {
             }
             // The table lets BDAT through only in the two above.
             Transaction::None | Transaction::ChunkFailed => {
-                Commands { hello, transaction }.skip(line, BdatGate::BadSequence, desk)
+                Commands { hello, transaction }.skip(line, BdatGate::BadSequence, 1, desk)
             }
         }
     }
@@ -142,9 +147,16 @@ impl Skipping {
         if self.beyond {
             out_of_step(desk);
         } else {
-            desk.say(self.reply);
+            desk.say_times(self.reply, self.replies);
         }
         State::Commands(self.commands)
+    }
+}
+
+impl Message {
+    /// How many replies a chunk gets: as many as the message, if it is the last (RFC 2033 4.2).
+    fn replies_to(&self, line: ChunkLine) -> u32 {
+        if line.last { self.replies } else { 1 }
     }
 }
 
@@ -153,15 +165,16 @@ impl AskedChunkBegin {
     pub(super) fn settle(self, answer: Answer<DataReply>, desk: &mut Desk) -> State {
         if *answer.said() == DataReply::GoAhead {
             let chunking = Chunking {
-                message: Message::new(self.id),
+                message: self.message,
                 taken: 0,
                 line_ends: (!self.binary).then(LineEnds::default),
             };
             return State::Chunk(Chunk::new(self.hello, chunking, self.line));
         }
-        desk.abandon(self.id);
+        desk.abandon(self.message.id);
         let reply = Answer::<BdatReply>::from(answer);
-        after_failure(self.hello, self.line).skip(self.line, reply, desk)
+        let replies = self.message.replies_to(self.line);
+        after_failure(self.hello, self.line).skip(self.line, reply, replies, desk)
     }
 }
 
@@ -194,7 +207,7 @@ impl Chunk {
             Some(Flaw::TooBig) => BdatGate::TooBig,
             Some(Flaw::BareLineEnd) => BdatGate::BareLineEnd,
         };
-        desk.say(said);
+        desk.say_times(said, self.chunking.message.replies_to(self.line));
         State::Commands(after_failure(self.hello, self.line))
     }
 
@@ -243,7 +256,7 @@ impl Chunking {
     /// Normalising makes a message longer, and the maximum holds for what it becomes.
     fn tell_normalised(&mut self, octets: Bytes, desk: &mut Desk) {
         let size = self.message.told.saturating_add(octets.len() as u64);
-        if size > desk.settings.limits.message_size {
+        if size > self.message.most {
             self.message.spoil(Flaw::TooBig, desk);
         }
         self.message.tell(octets, desk);

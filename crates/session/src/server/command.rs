@@ -2,16 +2,17 @@
 
 use bytes::Bytes;
 use postroad_reply::{
-    AnySyntax, AtrnGate, Closing, Command as Row, DataGate, EtrnGate, ExpnGate, HelpGate, LhloGate,
-    Phase, QuitGate, Reply, SamlGate, SendGate, SomlGate, TurnGate, VrfyGate,
+    AnySyntax, AtrnGate, Closing, Command as Row, DataGate, EtrnGate, ExpnGate, HelpGate, Phase,
+    QuitGate, Reply,
 };
 use postroad_wire::command::{Command, Verb, is_of_another_protocol};
 
 use super::desk::{Desk, Line};
 use super::event::Closed;
+use super::historic::{greeting, obsolete};
 use super::security::{had_before, tls_needed};
 use super::settings::{AuthRule, LookupRule, Settings, TlsRule};
-use super::state::{Commands, Hello, State, Transaction, Turned};
+use super::state::{Commands, State, Transaction, Turned};
 use super::syntax;
 
 /// A line as far as its verb.
@@ -60,7 +61,10 @@ impl Turned {
                     // Only QUIT is left.
                     None => match verb.parse(&arguments, &desk.settings.grammar(false)) {
                         Ok(_) => quit(desk),
-                        Err(error) => desk.refuse(row, syntax::reply(verb, &error)),
+                        Err(error) => {
+                            let reply = syntax::reply(verb, &error, &desk.settings);
+                            desk.refuse(row, reply);
+                        }
                     },
                 }
             }
@@ -106,14 +110,15 @@ impl Commands {
             }
             return self.refuse(row, reply, desk);
         }
-        let grammar = desk.settings.grammar(self.hello == Hello::Ehlo);
+        let grammar = desk.settings.grammar(self.hello.is_extended());
         match verb.parse(&arguments, &grammar) {
             Ok(command) => self.obey(command, desk),
             Err(error) => {
                 if let (Verb::Rcpt, Transaction::Open(open)) = (verb, &mut self.transaction) {
-                    open.tried = true;
+                    open.was_tried(desk);
                 }
-                self.refuse(row, syntax::reply(verb, &error), desk)
+                let reply = syntax::reply(verb, &error, &desk.settings);
+                self.refuse(row, reply, desk)
             }
         }
     }
@@ -135,6 +140,7 @@ impl Commands {
         match command {
             Command::Helo(name) => self.helo(name, desk),
             Command::Ehlo(name) => self.ehlo(name, desk),
+            Command::Lhlo(name) => self.lhlo(name, desk),
             Command::Mail {
                 reverse_path,
                 parameters,
@@ -161,12 +167,11 @@ impl Commands {
             Command::Etrn(node) => self.etrn(node, desk),
             Command::Atrn(domains) => self.atrn(domains, desk),
             Command::Turn => self.turn(desk),
-            // `switched_off` keeps these out, and BDAT has its own way.
-            Command::Lhlo(_)
-            | Command::Bdat { .. }
-            | Command::Send(_)
-            | Command::Soml(_)
-            | Command::Saml(_) => self.refuse(Row::Any, AnySyntax::UnknownVerb, desk),
+            Command::Send(reverse_path) => self.terminals(Row::Send, reverse_path, desk),
+            Command::Soml(reverse_path) => self.terminals(Row::Soml, reverse_path, desk),
+            Command::Saml(reverse_path) => self.terminals(Row::Saml, reverse_path, desk),
+            // It has its own way.
+            Command::Bdat { .. } => self.refuse(Row::Any, AnySyntax::UnknownVerb, desk),
         }
     }
 }
@@ -179,20 +184,15 @@ fn quit(desk: &mut Desk) {
 
 /// What is said to a verb that is known and doesn't work here, whatever its arguments are.
 pub(super) fn switched_off(verb: Verb, settings: &Settings) -> Option<Reply> {
+    if let Some(reply) = greeting(verb, settings).or_else(|| obsolete(verb, settings)) {
+        return Some(reply);
+    }
     Some(match verb {
-        Verb::Lhlo => LhloGate::WrongProtocol.into(),
         Verb::Help if !settings.help => HelpGate::SwitchedOff.into(),
-        Verb::Vrfy if settings.vrfy == LookupRule::NotImplemented => {
-            VrfyGate::NotImplemented.into()
-        }
         Verb::Expn if settings.expn == LookupRule::NotImplemented => {
             ExpnGate::NotImplemented.into()
         }
         Verb::Bdat if !settings.offered.chunking => AnySyntax::UnknownVerb.into(),
-        Verb::Send => SendGate::SwitchedOff.into(),
-        Verb::Soml => SomlGate::SwitchedOff.into(),
-        Verb::Saml => SamlGate::SwitchedOff.into(),
-        Verb::Turn if !settings.roles.turn => TurnGate::SwitchedOff.into(),
         // Their rows have no reply for a server that doesn't offer them, so that they are unknown.
         Verb::StartTls if settings.tls == TlsRule::Off => AnySyntax::UnknownVerb.into(),
         Verb::Auth if settings.auth == AuthRule::Off => AnySyntax::UnknownVerb.into(),

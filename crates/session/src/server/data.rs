@@ -24,7 +24,7 @@ impl Commands {
         ask_for_place(open.id, desk);
         State::Asking(Asking::Data(AskedData {
             hello: self.hello,
-            id: open.id,
+            message: Message::new(&open, &desk.settings),
         }))
     }
 }
@@ -42,7 +42,7 @@ impl AskedData {
         let may_come = *answer.said() == DataReply::GoAhead;
         desk.say(answer);
         if !may_come {
-            desk.abandon(self.id);
+            desk.abandon(self.message.id);
             return State::Commands(Commands::idle(self.hello));
         }
         let bare = match desk.settings.bare_line_ends {
@@ -51,8 +51,8 @@ impl AskedData {
         };
         State::Data(Receiving {
             hello: self.hello,
-            message: Message::new(self.id),
-            reader: DataReader::new(desk.settings.limits.message_size, bare),
+            reader: DataReader::new(self.message.most, bare),
+            message: self.message,
         })
     }
 }
@@ -72,7 +72,7 @@ impl Receiving {
             None => {}
         }
         let limits = &desk.settings.limits;
-        let bound = limits.message_size.saturating_add(limits.discarded);
+        let bound = self.message.most.saturating_add(limits.discarded);
         if self.message.flaw.is_some() && self.reader.octets() > bound {
             desk.end(Row::EndOfData, Closing::LimitPassed);
         }
@@ -95,7 +95,7 @@ impl Receiving {
             Some(Flaw::TooBig) => EndOfDataGate::TooBig,
             Some(Flaw::BareLineEnd) => EndOfDataGate::BareLineEnd,
         };
-        desk.say(said);
+        desk.say_times(said, self.message.replies);
         State::Commands(Commands::idle(self.hello))
     }
 }
@@ -128,6 +128,7 @@ impl Message {
             hello,
             id: self.id,
             chunked,
+            replies: self.replies,
             then: None,
         }))
     }
@@ -136,16 +137,26 @@ impl Message {
 impl AskedEnd {
     /// Whatever is said, the transaction is over.
     pub(super) fn settle(self, answer: Answer<EndOfDataReply>, desk: &mut Desk) -> State {
+        let reply = self.reply(answer, desk);
+        desk.say_times(reply, self.replies);
+        self.over(desk)
+    }
+
+    /// What an answer comes to by the command that ended the message.
+    pub(super) fn reply(&self, answer: Answer<EndOfDataReply>, desk: &mut Desk) -> Reply {
         let answer = self.checked(answer, desk);
         if let EndOfDataReply::Accepted(_) | EndOfDataReply::Discarded(_) = answer.said() {
             desk.tally.junk = 0;
         }
-        let reply: Reply = if self.chunked {
+        if self.chunked {
             Answer::<BdatReply>::from(answer).into()
         } else {
             answer.into()
-        };
-        desk.say(reply);
+        }
+    }
+
+    /// All is said.
+    pub(super) fn over(self, desk: &mut Desk) -> State {
         if let Some(why) = self.then {
             desk.end(Row::Any, why);
         }

@@ -40,6 +40,8 @@ pub(super) struct Desk {
     pub(super) ending: Option<Closed>,
     /// The client has proved who it is by other means than AUTH.
     pub(super) is_identified: bool,
+    /// The client is of a network that the site trusts.
+    pub(super) is_trusted: bool,
     /// Since when the client has been waited for.
     pub(super) since: Mono,
     session: SessionId,
@@ -77,6 +79,7 @@ impl Desk {
             ending: None,
             security,
             is_identified: false,
+            is_trusted: false,
             since: now,
             session,
         }
@@ -120,11 +123,29 @@ impl Desk {
     /// Sends a reply.
     pub(super) fn say(&mut self, reply: impl Into<Reply>) {
         let reply = reply.into();
+        let stands_for = reply.situation();
+        let reply = match self.settings.strict_classic {
+            true => reply.classic(),
+            false => reply,
+        };
+        let situation = reply.situation();
         self.events.push_back(Event::Replied {
-            situation: reply.situation(),
+            situation,
             enhanced: reply.enhanced(),
+            stands_for: (situation != stands_for).then_some(stands_for),
         });
         self.output.write(&reply, &self.settings.host_name);
+        if situation.closes && !stands_for.closes && self.ending.is_none() {
+            self.ending = Some(Closed::Ended(Closing::LimitPassed));
+        }
+    }
+
+    /// Sends a reply so many times: for each recipient of an LMTP transaction.
+    pub(super) fn say_times(&mut self, reply: impl Into<Reply>, times: u32) {
+        let reply = reply.into();
+        for _ in 0..times {
+            self.say(reply.clone());
+        }
     }
 
     /// Refuses a command the client should not have sent so; too many of them end the session.

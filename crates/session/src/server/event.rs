@@ -5,8 +5,8 @@ use core::fmt;
 
 use bytes::Bytes;
 use postroad_reply::{
-    Atrn, Auth, Bdat, Closing, Connect, Data, Ehlo, EndOfData, Enhanced, Etrn, Expn, Helo, Mail,
-    Rcpt, Situation, Starttls, TransactionId, Turn, Vrfy,
+    Atrn, Auth, Bdat, Closing, Connect, Data, Ehlo, EndOfData, Enhanced, Etrn, Expn, Helo, Help,
+    Lhlo, Mail, Rcpt, Saml, Send, Situation, Soml, Starttls, TransactionId, Turn, Vrfy,
 };
 use postroad_wire::address::{Domain, ForwardPath, HeloName, ReversePath};
 use postroad_wire::command::{Lookup, Node};
@@ -41,6 +41,13 @@ pub enum Event {
         /// What the client calls itself.
         name: HeloName,
     },
+    /// LHLO, on an LMTP listener: likewise.
+    Lhlo {
+        /// Answers it.
+        ticket: Ticket<Lhlo>,
+        /// What the client calls itself.
+        name: HeloName,
+    },
     /// MAIL: an accepting answer opens the transaction.
     Mail {
         /// Answers it.
@@ -51,6 +58,33 @@ pub enum Event {
         reverse_path: ReversePath,
         /// What follows it. A declared size is within the maximum.
         parameters: MailParameters,
+    },
+    /// SEND, where it is switched on: as MAIL, to the terminals of its recipients (RFC 821 3.4).
+    Send {
+        /// Answers it.
+        ticket: Ticket<Send>,
+        /// The transaction's name.
+        transaction: TransactionId,
+        /// Whom to tell of failure.
+        reverse_path: ReversePath,
+    },
+    /// SOML, likewise: to their terminals, or else to their mailboxes.
+    Soml {
+        /// Answers it.
+        ticket: Ticket<Soml>,
+        /// The transaction's name.
+        transaction: TransactionId,
+        /// Whom to tell of failure.
+        reverse_path: ReversePath,
+    },
+    /// SAML, likewise: to their mailboxes, and to their terminals.
+    Saml {
+        /// Answers it.
+        ticket: Ticket<Saml>,
+        /// The transaction's name.
+        transaction: TransactionId,
+        /// Whom to tell of failure.
+        reverse_path: ReversePath,
     },
     /// A run of RCPTs that came together, 64 at most. They may be answered in any order; the
     /// client hears in its own.
@@ -73,7 +107,8 @@ pub enum Event {
     },
     /// The message is complete. Whatever is answered, the transaction is over.
     EndOfData {
-        /// Answers it.
+        /// Answers it: by [`answer`](super::ServerSession::answer) for all of its recipients, or in LMTP by
+        /// [`answer_each`](super::ServerSession::answer_each).
         ticket: Ticket<EndOfData>,
         /// The transaction.
         transaction: TransactionId,
@@ -99,6 +134,11 @@ pub enum Event {
         string: Lookup,
         /// Whether the reply may have UTF-8 in it (RFC 6531 3.7.4.2).
         smtputf8: bool,
+    },
+    /// HELP about the system's status, where that is switched on: 211 to whom may see it.
+    Status {
+        /// Answers it.
+        ticket: Ticket<Help>,
     },
     /// STARTTLS: may the handshake begin?
     StartTls {
@@ -139,6 +179,8 @@ pub enum Event {
         situation: &'static Situation,
         /// The enhanced code, whether it is sent or not.
         enhanced: Option<Enhanced>,
+        /// What would have been said by a listener that isn't held to the classic table.
+        stands_for: Option<&'static Situation>,
     },
     /// The driver did what it must not do. The session made the best of it.
     Fault(Fault),
@@ -185,6 +227,9 @@ pub enum Fault {
     LostTicket,
     /// A ticket of another session or question was given: nobody hears the answer.
     ForeignTicket,
+    /// The recipients of an LMTP transaction were not answered for one by one: those that are missing
+    /// hear 451.
+    WrongCount,
     /// A chunk that isn't the last was answered as if the message were complete: the client hears
     /// 451.
     EarlyReceipt,

@@ -1,21 +1,23 @@
-//! HELO, EHLO, RSET, NOOP, VRFY, EXPN, HELP: what opens a session, and what never disturbs one.
-
-use alloc::vec::Vec;
+//! HELO, EHLO, LHLO, RSET, NOOP, VRFY, EXPN: what opens a session, and what never disturbs one.
 
 use postroad_reply::{
-    Answer, Command as Row, EhloReply, ExpnGate, ExpnReply, HeloReply, HelpReply, Lines, NoopGate,
-    Reply, RsetGate, Situated, Text, VrfyGate, VrfyReply,
+    Answer, Command as Row, EhloGate, EhloReply, ExpnGate, ExpnReply, HeloGate, HeloReply,
+    LhloGate, LhloReply, Lines, NoopGate, Reply, RsetGate, Situated, Text, VrfyGate, VrfyReply,
 };
 use postroad_wire::address::HeloName;
 use postroad_wire::command::Lookup;
 
 use super::desk::Desk;
 use super::event::Event;
+use super::historic::Quirk;
 use super::settings::LookupRule;
 use super::state::{AskedHello, AskedLookup, Asking, Commands, Hello, State};
 
 impl Commands {
     pub(super) fn helo(self, name: HeloName, desk: &mut Desk) -> State {
+        if is_refused(&name, desk) {
+            return self.refuse(Row::Helo, HeloGate::NameNotQualified, desk);
+        }
         if self.hello != Hello::None && desk.is_too_much_junk(Row::Helo) {
             return State::Commands(self);
         }
@@ -24,11 +26,26 @@ impl Commands {
     }
 
     pub(super) fn ehlo(self, name: HeloName, desk: &mut Desk) -> State {
+        if is_refused(&name, desk) {
+            return self.refuse(Row::Ehlo, EhloGate::NameNotQualified, desk);
+        }
         if self.hello != Hello::None && desk.is_too_much_junk(Row::Ehlo) {
             return State::Commands(self);
         }
         desk.ask(|ticket| Event::Ehlo { ticket, name });
         self.asking_hello(Hello::Ehlo)
+    }
+
+    /// The EHLO of LMTP (RFC 2033 4.1).
+    pub(super) fn lhlo(self, name: HeloName, desk: &mut Desk) -> State {
+        if is_refused(&name, desk) {
+            return self.refuse(Row::Lhlo, LhloGate::NameNotImplemented, desk);
+        }
+        if self.hello != Hello::None && desk.is_too_much_junk(Row::Lhlo) {
+            return State::Commands(self);
+        }
+        desk.ask(|ticket| Event::Lhlo { ticket, name });
+        self.asking_hello(Hello::Lhlo)
     }
 
     fn asking_hello(self, to: Hello) -> State {
@@ -43,13 +60,19 @@ impl Commands {
         if let Some(transaction) = self.transaction() {
             desk.abandon(transaction);
         }
-        desk.say(RsetGate::Done);
+        match desk.settings.historic.has(Quirk::Rset200) {
+            true => desk.say(RsetGate::Nonstandard),
+            false => desk.say(RsetGate::Done),
+        }
         State::Commands(Commands::idle(self.hello))
     }
 
     pub(super) fn noop(self, desk: &mut Desk) -> State {
         if !desk.is_too_much_junk(Row::Noop) {
-            desk.say(NoopGate::Done);
+            match desk.settings.historic.has(Quirk::Noop200) {
+                true => desk.say(NoopGate::Nonstandard),
+                false => desk.say(NoopGate::Done),
+            }
         }
         State::Commands(self)
     }
@@ -105,51 +128,14 @@ impl Commands {
             smtputf8,
         }))
     }
-
-    pub(super) fn help(self, topic: Option<&str>, desk: &mut Desk) -> State {
-        if desk.is_too_much_junk(Row::Help) {
-            return State::Commands(self);
-        }
-        let known = HELP.iter().filter(|(verb, _)| match *verb {
-            "BDAT" => desk.settings.offered.chunking,
-            "STARTTLS" => desk.extensions().starttls,
-            "AUTH" => desk.extensions().auth.is_some(),
-            _ => true,
-        });
-        let reply = match topic {
-            None => {
-                let verbs = known.map(|(verb, _)| *verb).collect::<Vec<_>>().join(" ");
-                HelpReply::Help(Text::new(&verbs).into())
-            }
-            Some(topic) => known
-                .into_iter()
-                .find(|(verb, _)| verb.eq_ignore_ascii_case(topic))
-                .map_or(HelpReply::TopicUnknown, |(_, help)| {
-                    HelpReply::Help(Text::new(help).into())
-                }),
-        };
-        desk.say(reply);
-        State::Commands(self)
-    }
 }
 
-/// The commands that hold here, and how they are written.
-const HELP: [(&str, &str); 14] = [
-    ("HELO", "HELO <domain>"),
-    ("EHLO", "EHLO <domain or address literal>"),
-    ("MAIL", "MAIL FROM:<reverse-path> [parameters]"),
-    ("RCPT", "RCPT TO:<forward-path> [parameters]"),
-    ("DATA", "DATA, then the message, ended by a line with a dot"),
-    ("BDAT", "BDAT <size> [LAST], then so many octets"),
-    ("RSET", "RSET"),
-    ("NOOP", "NOOP [string]"),
-    ("VRFY", "VRFY <user or mailbox>"),
-    ("EXPN", "EXPN <list>"),
-    ("HELP", "HELP [command]"),
-    ("STARTTLS", "STARTTLS"),
-    ("AUTH", "AUTH <mechanism> [initial response]"),
-    ("QUIT", "QUIT"),
-];
+/// Whether a name has to be fully qualified, and isn't. One who is known may call itself as it likes.
+fn is_refused(name: &HeloName, desk: &Desk) -> bool {
+    let is_known = desk.is_trusted || desk.is_identified || desk.security.authenticated;
+    let is_qualified = name.as_str().contains('.') || name.as_str().starts_with('[');
+    desk.settings.qualified_names && !is_known && !is_qualified
+}
 
 impl AskedHello {
     pub(super) fn settle_helo(self, answer: Answer<HeloReply>, desk: &mut Desk) -> State {
@@ -162,13 +148,19 @@ impl AskedHello {
     pub(super) fn settle_ehlo(self, answer: Answer<EhloReply>, desk: &mut Desk) -> State {
         match answer.said() {
             EhloReply::Greeted => {
-                let keywords = desk.extensions().keywords();
-                let keywords = keywords.iter().map(|keyword| Text::new(keyword));
                 let greeting = Text::new(answer.said().situation().text);
-                self.open(answer.lines(Lines::new(greeting, keywords)), desk)
+                let lines = greeting_and_keywords(greeting, desk);
+                self.open(answer.lines(lines), desk)
             }
             EhloReply::Refused => self.refuse(answer, desk),
         }
+    }
+
+    pub(super) fn settle_lhlo(self, answer: Answer<LhloReply>, desk: &mut Desk) -> State {
+        let LhloReply::Greeted = answer.said();
+        let greeting = Text::new(answer.said().situation().text);
+        let lines = greeting_and_keywords(greeting, desk);
+        self.open(answer.lines(lines), desk)
     }
 
     /// Opens the session anew, which drops any transaction (RFC 5321 4.1.4).
@@ -177,7 +169,8 @@ impl AskedHello {
             desk.abandon(transaction);
         }
         desk.say(reply);
-        desk.output.extended = self.to == Hello::Ehlo;
+        // RFC 2034 3: to who was offered them.
+        desk.output.extended = self.to.is_extended() && !desk.settings.strict_classic;
         State::Commands(Commands::idle(self.to))
     }
 
@@ -186,6 +179,12 @@ impl AskedHello {
         desk.say(reply);
         State::Commands(self.commands)
     }
+}
+
+/// The lines of the reply to EHLO and LHLO (RFC 5321 4.1.1.1).
+fn greeting_and_keywords(greeting: Text, desk: &Desk) -> Lines {
+    let keywords = desk.extensions().keywords();
+    Lines::new(greeting, keywords.iter().map(|keyword| Text::new(keyword)))
 }
 
 impl AskedLookup {

@@ -24,8 +24,11 @@ mod command;
 mod data;
 mod desk;
 mod event;
+mod help;
+mod historic;
 mod inquiry;
 mod line_ends;
+mod lmtp;
 mod output;
 mod question;
 mod recipients;
@@ -34,6 +37,7 @@ mod security;
 mod settings;
 mod state;
 mod syntax;
+mod terminals;
 mod ticket;
 mod timing;
 mod transaction;
@@ -43,9 +47,11 @@ use core::mem;
 
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
-use postroad_reply::{Answer, Closing, Command, ConnectLife};
+use postroad_reply::{Answer, Closing, Command, ConnectLife, ConnectReply};
 
 pub use event::{AuthStep, Closed, Event, Fault, Recipient, SaslMessage};
+pub use historic::{Historic, Quirk};
+pub use lmtp::Each;
 pub use question::{Given, Question};
 pub use security::challenge;
 pub use settings::{
@@ -129,7 +135,13 @@ impl ServerSession {
             desk.ask(|ticket| Event::Connected { ticket });
             State::Asking(Asking::Connect)
         } else {
-            desk.say(ConnectLife::Mailless);
+            // The classic table knows no 521 in the greeting, and RFC 1846 3 has it anywhere.
+            let settings = &desk.settings;
+            if settings.strict_classic || settings.historic.has(Quirk::Late521) {
+                desk.say(ConnectReply::Ready);
+            } else {
+                desk.say(ConnectLife::Mailless);
+            }
             State::Turned(Turned::Mailless)
         };
         ServerSession {

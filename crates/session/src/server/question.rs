@@ -3,8 +3,9 @@
 use postroad_reply::{
     Answer, Atrn, AtrnReply, Auth, AuthReply, Bdat, BdatReply, Connect, ConnectReply, Data,
     DataReply, Ehlo, EhloReply, EndOfData, EndOfDataReply, Etrn, EtrnReply, Expn, ExpnReply, Helo,
-    HeloReply, Mail, MailReply, Rcpt, RcptReply, Row, Starttls, StarttlsReply, Turn, TurnReply,
-    Vrfy, VrfyReply,
+    HeloReply, Help, HelpReply, Lhlo, LhloReply, Mail, MailReply, Rcpt, RcptReply, Row, Saml,
+    SamlReply, Send, SendReply, Soml, SomlReply, Starttls, StarttlsReply, Turn, TurnReply, Vrfy,
+    VrfyReply,
 };
 
 /// A row a driver is asked about: those of the [`Ticket`](super::Ticket)s that
@@ -48,13 +49,18 @@ questions! {
     Connect: ConnectReply,
     Helo: HeloReply,
     Ehlo: EhloReply,
+    Lhlo: LhloReply,
     Mail: MailReply,
+    Send: SendReply,
+    Soml: SomlReply,
+    Saml: SamlReply,
     Rcpt: RcptReply,
     Data: DataReply,
     Bdat: BdatReply,
     EndOfData: EndOfDataReply,
     Vrfy: VrfyReply,
     Expn: ExpnReply,
+    Help: HelpReply,
     Starttls: StarttlsReply,
     Auth: AuthReply,
     Etrn: EtrnReply,

@@ -10,11 +10,12 @@ use postroad_reply::{
 use postroad_wire::address::ForwardPath;
 use postroad_wire::command::{Command, Verb};
 use postroad_wire::parameter::RcptParameters;
+use postroad_wire::peer::Protocol;
 
 use super::command::Read;
 use super::desk::Desk;
 use super::event::{Event, Recipient};
-use super::state::{Asking, Commands, Hello, Open, Place, Run, State, Transaction};
+use super::state::{Asking, Commands, Open, Place, Run, State, Transaction};
 use super::syntax;
 use super::ticket::Tickets;
 
@@ -73,7 +74,7 @@ impl Run {
     }
 
     fn add_line(&mut self, arguments: &[u8], desk: &mut Desk) {
-        let grammar = desk.settings.grammar(self.hello == Hello::Ehlo);
+        let grammar = desk.settings.grammar(self.hello.is_extended());
         match Verb::Rcpt.parse(arguments, &grammar) {
             Ok(Command::Rcpt {
                 forward_path,
@@ -82,7 +83,7 @@ impl Run {
             // RCPT parses to nothing else.
             Ok(_) => self.places.push(Place::Error(RcptGate::BadSequence.into())),
             Err(error) => {
-                let reply = syntax::reply(Verb::Rcpt, &error);
+                let reply = syntax::reply(Verb::Rcpt, &error, &desk.settings);
                 self.places.push(Place::Error(reply));
             }
         }
@@ -151,8 +152,14 @@ impl Run {
 }
 
 impl Open {
+    /// A RCPT was answered. Where all of them are refused, DATA gets 503 in LMTP as if there had been none
+    /// (RFC 2033 4.2).
+    pub(super) fn was_tried(&mut self, desk: &Desk) {
+        self.tried = desk.settings.protocol == Protocol::Smtp;
+    }
+
     fn say(&mut self, place: Place, desk: &mut Desk) {
-        self.tried = true;
+        self.was_tried(desk);
         match place {
             Place::Asked => {}
             Place::Error(reply) => desk.refuse(Row::Rcpt, reply),

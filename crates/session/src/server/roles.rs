@@ -20,6 +20,11 @@ impl ServerSession {
         self.desk.is_identified = true;
     }
 
+    /// Takes note that the client is of a network that the site trusts.
+    pub fn trusted(&mut self) {
+        self.desk.is_trusted = true;
+    }
+
     /// The other half of the conversation, once the roles have changed
     /// ([`Want::Reverse`](super::Want::Reverse)); `None` before. It waits for the peer's greeting, as on a
     /// connection that has just been made (RFC 821 4.1.1, RFC 2645 5.3).

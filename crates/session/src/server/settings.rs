@@ -6,7 +6,10 @@ use postroad_wire::address::{self, Domain};
 use postroad_wire::command::Grammar;
 use postroad_wire::extension::{Extensions, Size, TransactionLimits};
 use postroad_wire::line::LineLimits;
+use postroad_wire::peer::Protocol;
 use postroad_wire::sasl::Mechanisms;
+
+use super::historic::{Historic, Quirk};
 
 /// The settings of a session: those of its listener when it was opened.
 ///
@@ -16,6 +19,8 @@ use postroad_wire::sasl::Mechanisms;
 pub struct Settings {
     /// This server's own name: the first word of the greeting, and of 221, 421 and 521.
     pub host_name: Domain,
+    /// Which of the two protocols is spoken.
+    pub protocol: Protocol,
     /// Whether mail is taken at all; if not, the greeting is 521 (RFC 7504 3).
     pub accepts_mail: bool,
     /// What TLS is for.
@@ -38,8 +43,18 @@ pub struct Settings {
     pub expn: LookupRule,
     /// Whether HELP helps (214) or is switched off (502, RFC 5321 4.1.1.8 allows it).
     pub help: bool,
+    /// Whether HELP tells the system's status (211) to whom the handler lets see it.
+    pub status: bool,
     /// Which commands start the queue or turn the roles.
     pub roles: Roles,
+    /// Whether HELO and EHLO have to give a name with a dot in it, or an address: 504 otherwise, but
+    /// for a client that is trusted or has authenticated.
+    pub qualified_names: bool,
+    /// What servers of RFC 821 did.
+    pub historic: Historic,
+    /// Whether nothing outside the rows of the classic table is said: set by
+    /// [`strictly_classic`](Settings::strictly_classic).
+    pub strict_classic: bool,
 }
 
 /// The extensions that can be switched off. SIZE, ENHANCEDSTATUSCODES and LIMITS always are on.
@@ -80,6 +95,8 @@ pub struct Limits {
     pub address: address::Limits,
     /// A message, in octets (RFC 5321 4.5.3.1.7: 64 KiB at least).
     pub message_size: u64,
+    /// A message that goes to terminals alone, in octets.
+    pub terminal_message: u64,
     /// How many octets of a message that is refused already are read and thrown away before the
     /// connection is closed with 421.
     pub discarded: u64,
@@ -160,6 +177,7 @@ impl Settings {
     pub fn new(host_name: Domain) -> Settings {
         Settings {
             host_name,
+            protocol: Protocol::Smtp,
             accepts_mail: true,
             tls: TlsRule::Off,
             auth: AuthRule::Off,
@@ -171,7 +189,37 @@ impl Settings {
             vrfy: LookupRule::Undisclosed,
             expn: LookupRule::Undisclosed,
             help: true,
+            status: false,
             roles: Roles::default(),
+            qualified_names: false,
+            historic: Historic::default(),
+            strict_classic: false,
+        }
+    }
+
+    /// The same, held to the rows of the classic table: without the extensions and commands that bring
+    /// other replies. What the RFCs add to the rows of the classic commands is said as the row that comes
+    /// nearest ([`Reply::classic`](postroad_reply::Reply::classic)).
+    pub fn strictly_classic(self) -> Settings {
+        Settings {
+            strict_classic: true,
+            protocol: Protocol::Smtp,
+            auth: AuthRule::Off,
+            // One that the connection begins with has no reply of its own.
+            tls: match self.tls {
+                TlsRule::Implicit => TlsRule::Implicit,
+                TlsRule::Off | TlsRule::Offered | TlsRule::Required => TlsRule::Off,
+            },
+            offered: Offered {
+                chunking: false,
+                smtputf8: false,
+                ..self.offered
+            },
+            roles: Roles {
+                turn: self.roles.turn,
+                ..Roles::default()
+            },
+            ..self
         }
     }
 
@@ -184,7 +232,8 @@ impl Settings {
             chunking: self.offered.chunking,
             binary_mime: self.offered.chunking && self.offered.binary_mime,
             smtputf8: self.offered.smtputf8,
-            enhanced_status_codes: true,
+            // RFC 2034: the classic table has none.
+            enhanced_status_codes: !self.strict_classic,
             dsn: self.offered.dsn,
             starttls: matches!(self.tls, TlsRule::Offered | TlsRule::Required),
             auth: (self.auth != AuthRule::Off).then_some(Mechanisms::ALL),
@@ -192,14 +241,17 @@ impl Settings {
             atrn: self.roles.atrn,
             help: self.help,
             // RFC 5321 3.5.2: EXPN must be listed where it is supported, VRFY may be.
-            vrfy: self.vrfy == LookupRule::Asked,
+            vrfy: self.vrfy == LookupRule::Asked && !self.historic.has(Quirk::Vrfy502),
             expn: self.expn == LookupRule::Asked,
+            // RFC 5321 F.6: the keywords are listed where the commands work.
+            send: self.historic.has(Quirk::Send),
+            soml: self.historic.has(Quirk::Soml),
+            saml: self.historic.has(Quirk::Saml),
             limits: Some(TransactionLimits {
                 mail_max: Some(self.limits.transactions),
                 rcpt_max: Some(self.limits.recipients),
                 rcpt_domain_max: None,
             }),
-            ..Extensions::default()
         }
     }
 
@@ -244,6 +296,7 @@ impl Default for Limits {
             command_line: 1024,
             address: address::Limits::default(),
             message_size: 50 * MIB,
+            terminal_message: 16 << 10,
             discarded: 200 * MIB,
             recipients: 1000,
             transactions: 1000,

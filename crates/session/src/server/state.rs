@@ -4,11 +4,14 @@ use alloc::vec::Vec;
 
 use postroad_reply::{Answer, Closing, Command, Phase, RcptReply, Reply, TransactionId};
 use postroad_wire::bdat::ChunkReader;
+use postroad_wire::command::DeliveryKind;
 use postroad_wire::data::DataReader;
 use postroad_wire::line::LineReader;
+use postroad_wire::peer::Protocol;
 
 use super::event::Recipient;
 use super::line_ends::LineEnds;
+use super::settings::Settings;
 
 /// Where a session stands.
 #[derive(Debug)]
@@ -55,6 +58,15 @@ pub(super) enum Hello {
     Helo,
     /// EHLO: extensions hold, and replies carry enhanced codes (RFC 2034 3).
     Ehlo,
+    /// LHLO: likewise (RFC 2033 4.1).
+    Lhlo,
+}
+
+impl Hello {
+    /// Whether extensions hold.
+    pub(super) fn is_extended(self) -> bool {
+        matches!(self, Hello::Ehlo | Hello::Lhlo)
+    }
 }
 
 /// Between commands.
@@ -91,6 +103,8 @@ pub(super) struct Open {
     pub(super) accepted: u32,
     /// RCPTs that were refused for now.
     pub(super) put_off: u32,
+    /// To what its message goes.
+    pub(super) delivery: DeliveryKind,
 }
 
 /// A message that comes in chunks.
@@ -112,6 +126,10 @@ pub(super) struct Message {
     pub(super) flaw: Option<Flaw>,
     /// Octets told to the driver.
     pub(super) told: u64,
+    /// How many octets it may have.
+    pub(super) most: u64,
+    /// How many replies its end gets: in LMTP one for each accepted recipient (RFC 2033 4.2).
+    pub(super) replies: u32,
 }
 
 /// What is wrong with a message.
@@ -151,17 +169,19 @@ pub(super) enum Place {
 pub(super) enum Asking {
     /// To greet.
     Connect,
-    /// HELO or EHLO.
+    /// HELO, EHLO or LHLO.
     Hello(AskedHello),
     /// VRFY or EXPN.
     Lookup(AskedLookup),
+    /// HELP about the system's status.
+    Status(Commands),
     /// STARTTLS.
     StartTls(Commands),
     /// AUTH, or a response of its exchange.
     Auth(AskedAuth),
     /// ETRN, ATRN or TURN.
     Role(AskedRole),
-    /// MAIL.
+    /// MAIL, SEND, SOML or SAML.
     Mail(AskedMail),
     /// A run of RCPTs.
     Recipients(Run),
@@ -175,7 +195,7 @@ pub(super) enum Asking {
     EndOfData(AskedEnd),
 }
 
-/// HELO or EHLO, asked about.
+/// HELO, EHLO or LHLO, asked about.
 #[derive(Debug)]
 pub(super) struct AskedHello {
     pub(super) commands: Commands,
@@ -213,9 +233,10 @@ pub(super) struct Exchange {
     pub(super) lines: LineReader,
 }
 
-/// MAIL, asked about.
+/// MAIL, SEND, SOML or SAML, asked about.
 #[derive(Debug)]
 pub(super) struct AskedMail {
+    pub(super) command: Command,
     pub(super) hello: Hello,
     /// The transaction that would be.
     pub(super) open: Open,
@@ -225,16 +246,16 @@ pub(super) struct AskedMail {
 #[derive(Debug)]
 pub(super) struct AskedData {
     pub(super) hello: Hello,
-    pub(super) id: TransactionId,
+    pub(super) message: Message,
 }
 
 /// The first BDAT, asked about.
 #[derive(Debug)]
 pub(super) struct AskedChunkBegin {
     pub(super) hello: Hello,
-    pub(super) id: TransactionId,
     /// The message is binary.
     pub(super) binary: bool,
+    pub(super) message: Message,
     pub(super) line: ChunkLine,
 }
 
@@ -252,6 +273,8 @@ pub(super) struct AskedEnd {
     pub(super) id: TransactionId,
     /// It came by BDAT.
     pub(super) chunked: bool,
+    /// How many replies it gets.
+    pub(super) replies: u32,
     /// The session is to end once this is answered.
     pub(super) then: Option<Closing>,
 }
@@ -290,6 +313,8 @@ pub(super) struct Skipping {
     pub(super) beyond: bool,
     /// What is said then.
     pub(super) reply: Reply,
+    /// How often.
+    pub(super) replies: u32,
 }
 
 impl Commands {
@@ -333,11 +358,23 @@ impl Open {
 }
 
 impl Message {
-    pub(super) fn new(id: TransactionId) -> Message {
+    /// The message of a transaction, by the rules of its listener.
+    pub(super) fn new(open: &Open, settings: &Settings) -> Message {
+        let limits = &settings.limits;
         Message {
-            id,
+            id: open.id,
             flaw: None,
             told: 0,
+            most: match open.delivery {
+                DeliveryKind::Terminal => limits.terminal_message.min(limits.message_size),
+                DeliveryKind::Mailbox
+                | DeliveryKind::TerminalElseMailbox
+                | DeliveryKind::TerminalAndMailbox => limits.message_size,
+            },
+            replies: match settings.protocol {
+                Protocol::Smtp => 1,
+                Protocol::Lmtp => open.accepted,
+            },
         }
     }
 
@@ -383,12 +420,13 @@ impl Asking {
             Asking::Connect | Asking::Mail(_) | Asking::EndOfData(_) => None,
             Asking::Hello(asked) => asked.commands.transaction(),
             Asking::Lookup(asked) => asked.commands.transaction(),
+            Asking::Status(commands) => commands.transaction(),
             Asking::StartTls(commands) => commands.transaction(),
             Asking::Auth(asked) => asked.commands.transaction(),
             Asking::Role(asked) => asked.commands.transaction(),
             Asking::Recipients(run) => Some(run.open.id),
-            Asking::Data(asked) => Some(asked.id),
-            Asking::ChunkBegin(asked) => Some(asked.id),
+            Asking::Data(asked) => Some(asked.message.id),
+            Asking::ChunkBegin(asked) => Some(asked.message.id),
             Asking::ChunkEnd(asked) => asked.chunking.message.wanted(),
         }
     }
@@ -396,13 +434,17 @@ impl Asking {
     fn command(&self) -> Command {
         match self {
             Asking::Connect => Command::Connect,
-            Asking::Hello(asked) if asked.to == Hello::Helo => Command::Helo,
-            Asking::Hello(_) => Command::Ehlo,
+            Asking::Hello(asked) => match asked.to {
+                Hello::Helo => Command::Helo,
+                Hello::Lhlo => Command::Lhlo,
+                Hello::None | Hello::Ehlo => Command::Ehlo,
+            },
             Asking::Lookup(asked) => asked.command,
+            Asking::Status(_) => Command::Help,
             Asking::StartTls(_) => Command::Starttls,
             Asking::Auth(_) => Command::Auth,
             Asking::Role(asked) => asked.command,
-            Asking::Mail(_) => Command::Mail,
+            Asking::Mail(asked) => asked.command,
             Asking::Recipients(_) => Command::Rcpt,
             Asking::Data(_) => Command::Data,
             Asking::ChunkBegin(_) | Asking::ChunkEnd(_) => Command::Bdat,

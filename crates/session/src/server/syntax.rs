@@ -4,15 +4,19 @@ use alloc::format;
 
 use postroad_reply::{
     Answer, AnySyntax, AtrnGate, AtrnSyntax, AuthSyntax, BdatSyntax, DataSyntax, EhloGate,
-    EhloSyntax, EtrnSyntax, ExpnGate, ExpnSyntax, HeloGate, HeloSyntax, HelpSyntax, MailSyntax,
-    QuitSyntax, RcptReply, RcptSyntax, Reply, RsetSyntax, Situated, StarttlsSyntax, Text,
-    TurnSyntax, VrfyGate, VrfySyntax,
+    EhloSyntax, EtrnSyntax, ExpnGate, ExpnSyntax, HeloGate, HeloSyntax, HelpSyntax, LhloGate,
+    LhloSyntax, MailSyntax, QuitSyntax, RcptReply, RcptSyntax, Reply, RsetGate, RsetSyntax,
+    SamlSyntax, SendSyntax, Situated, SomlSyntax, StarttlsSyntax, Text, TurnSyntax, VrfyGate,
+    VrfySyntax,
 };
 use postroad_wire::address::AddressError;
 use postroad_wire::command::{SyntaxError, Verb};
 
+use super::historic::Quirk;
+use super::settings::Settings;
+
 /// The reply to arguments that can't be read, in the error's own words.
-pub(super) fn reply(verb: Verb, error: &SyntaxError) -> Reply {
+pub(super) fn reply(verb: Verb, error: &SyntaxError, settings: &Settings) -> Reply {
     match verb {
         Verb::Helo if is_unknown_literal(error) => told(HeloGate::LiteralNotImplemented, error),
         Verb::Helo => told(HeloSyntax::BadArgument, error),
@@ -22,7 +26,27 @@ pub(super) fn reply(verb: Verb, error: &SyntaxError) -> Reply {
         Verb::Rcpt => rcpt(error),
         Verb::Data => told(DataSyntax::HasArgument, error),
         Verb::Bdat => told(BdatSyntax::BadSize, error),
+        Verb::Rset if settings.historic.has(Quirk::Rset504) => {
+            told(RsetGate::ParameterNotImplemented, error)
+        }
         Verb::Rset => told(RsetSyntax::HasArgument, error),
+        Verb::Lhlo if is_unknown_literal(error) => told(LhloGate::NameNotImplemented, error),
+        Verb::Lhlo => told(LhloSyntax::BadArgument, error),
+        Verb::Send => match about(error) {
+            About::Path => told(SendSyntax::BadPath, error),
+            About::Parameter => told(SendSyntax::BadParameter, error),
+            About::Shape => told(SendSyntax::BadShape, error),
+        },
+        Verb::Soml => match about(error) {
+            About::Path => told(SomlSyntax::BadPath, error),
+            About::Parameter => told(SomlSyntax::BadParameter, error),
+            About::Shape => told(SomlSyntax::BadShape, error),
+        },
+        Verb::Saml => match about(error) {
+            About::Path => told(SamlSyntax::BadPath, error),
+            About::Parameter => told(SamlSyntax::BadParameter, error),
+            About::Shape => told(SamlSyntax::BadShape, error),
+        },
         Verb::Vrfy if is_unknown_parameter(error) => told(VrfyGate::ParameterNotImplemented, error),
         Verb::Vrfy => told(VrfySyntax::BadArgument, error),
         Verb::Expn if is_unknown_parameter(error) => told(ExpnGate::ParameterNotImplemented, error),
@@ -35,10 +59,24 @@ pub(super) fn reply(verb: Verb, error: &SyntaxError) -> Reply {
         Verb::Quit => told(QuitSyntax::HasArgument, error),
         Verb::StartTls => told(StarttlsSyntax::HasArgument, error),
         Verb::Auth => told(AuthSyntax::NotBase64, error),
-        // NOOP has no arguments to be wrong, and the others are refused before they are read.
-        Verb::Noop | Verb::Lhlo | Verb::Send | Verb::Soml | Verb::Saml => {
-            told(AnySyntax::Unreadable, error)
-        }
+        // It has no arguments to be wrong.
+        Verb::Noop => told(AnySyntax::Unreadable, error),
+    }
+}
+
+/// What of SEND, SOML or SAML can't be read.
+enum About {
+    Path,
+    Parameter,
+    Shape,
+}
+
+/// RFC 821 4.1.2: a reverse-path, and nothing after it.
+fn about(error: &SyntaxError) -> About {
+    match error {
+        SyntaxError::BadPath(_) => About::Path,
+        SyntaxError::UnexpectedArgument => About::Parameter,
+        _ => About::Shape,
     }
 }
 

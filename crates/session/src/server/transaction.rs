@@ -1,11 +1,12 @@
 //! MAIL: a transaction begins.
 
-use postroad_reply::{Answer, Closing, Command as Row, MailGate, MailReply};
+use postroad_reply::{Answer, Closing, Command as Row, MailGate, MailReply, TransactionId};
 use postroad_wire::address::ReversePath;
 use postroad_wire::parameter::{BodyType, MailParameters};
 
 use super::desk::Desk;
 use super::event::Event;
+use super::historic::delivery;
 use super::state::{AskedMail, Asking, Commands, Open, State, Transaction};
 
 impl Commands {
@@ -33,12 +34,9 @@ impl Commands {
             return State::Commands(self);
         }
         let open = Open {
-            id: transaction,
             smtputf8: parameters.smtputf8,
             binary: parameters.body == BodyType::BinaryMime,
-            tried: false,
-            accepted: 0,
-            put_off: 0,
+            ..Open::new(transaction, Row::Mail)
         };
         desk.ask(|ticket| Event::Mail {
             ticket,
@@ -47,19 +45,41 @@ impl Commands {
             parameters,
         });
         State::Asking(Asking::Mail(AskedMail {
+            command: Row::Mail,
             hello: self.hello,
             open,
         }))
     }
 }
 
+impl Open {
+    /// A transaction that a command opens.
+    pub(super) fn new(id: TransactionId, by: Row) -> Open {
+        Open {
+            id,
+            smtputf8: false,
+            binary: false,
+            tried: false,
+            accepted: 0,
+            put_off: 0,
+            delivery: delivery(by),
+        }
+    }
+}
+
 impl AskedMail {
     pub(super) fn settle(self, answer: Answer<MailReply>, desk: &mut Desk) -> State {
-        let transaction = match answer.said() {
-            MailReply::Accepted => Transaction::Open(self.open),
-            _ => Transaction::None,
-        };
+        let is_open = *answer.said() == MailReply::Accepted;
         desk.say(answer);
+        self.opened(is_open)
+    }
+
+    /// Where the session stands then.
+    pub(super) fn opened(self, is_open: bool) -> State {
+        let transaction = match is_open {
+            true => Transaction::Open(self.open),
+            false => Transaction::None,
+        };
         State::Commands(Commands {
             hello: self.hello,
             transaction,

@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
 use postroad_reply::{
     AtrnReply, AuthReply, BdatReply, ConnectReply, DataReply, EhloReply, EndOfDataReply, EtrnReply,
-    ExpnReply, HeloReply, MailReply, QueueId, RcptReply, Receipt, StarttlsReply, TransactionId,
-    TurnReply, VrfyReply,
+    ExpnReply, HeloReply, HelpReply, LhloReply, MailReply, QueueId, RcptReply, Receipt, SamlReply,
+    SendReply, Situation, SomlReply, StarttlsReply, Text, TransactionId, TurnReply, VrfyReply,
 };
 use postroad_session::server::{
     AuthStep, Closed, Event, Fault, SaslMessage, ServerSession, SessionId, Settings, Want,
@@ -36,6 +36,8 @@ pub(crate) struct Log {
     pub(crate) faults: Vec<Fault>,
     /// Why the session ended.
     pub(crate) closed: Option<Closed>,
+    /// What was said, line of the table by line.
+    pub(crate) said: Vec<&'static Situation>,
 }
 
 /// A session with its driver.
@@ -68,7 +70,7 @@ impl Driver {
     pub(crate) fn connected(settings: Settings) -> Driver {
         let mut driver = Driver::new(settings);
         let greeting = driver.hear();
-        assert!(greeting.starts_with("220 mx.example ESMTP"), "{greeting}");
+        assert!(greeting.starts_with("220 mx.example "), "{greeting}");
         driver
     }
 
@@ -195,6 +197,14 @@ impl Driver {
             Event::Connected { ticket } => session.answer(ticket, (self.connect)(), now),
             Event::Helo { ticket, .. } => session.answer(ticket, HeloReply::Greeted, now),
             Event::Ehlo { ticket, .. } => session.answer(ticket, EhloReply::Greeted, now),
+            Event::Lhlo { ticket, .. } => session.answer(ticket, LhloReply::Greeted, now),
+            Event::Send { ticket, .. } => session.answer(ticket, SendReply::Accepted, now),
+            Event::Soml { ticket, .. } => session.answer(ticket, SomlReply::Accepted, now),
+            Event::Saml { ticket, .. } => session.answer(ticket, SamlReply::Accepted, now),
+            Event::Status { ticket } => {
+                let status = HelpReply::Status(Text::new("all is well").into());
+                session.answer(ticket, status, now);
+            }
             Event::Mail { ticket, .. } => session.answer(ticket, (self.mail)(), now),
             Event::Recipients(recipients) => {
                 self.log.batches.push(recipients.len());
@@ -232,7 +242,7 @@ impl Driver {
             Event::Etrn { ticket, .. } => session.answer(ticket, EtrnReply::NoneWaiting, now),
             Event::Turn { ticket } => session.answer(ticket, TurnReply::RolesChanged, now),
             Event::Atrn { ticket, .. } => session.answer(ticket, AtrnReply::RolesChanged, now),
-            Event::Replied { .. } => {}
+            Event::Replied { situation, .. } => self.log.said.push(situation),
             Event::Fault(fault) => self.log.faults.push(fault),
             Event::Closed(why) => self.log.closed = Some(why),
         }

@@ -10,6 +10,8 @@
 mod abuse;
 mod driver;
 mod flow;
+mod historic;
+mod lmtp;
 mod matrix;
 mod message;
 mod recipients;

@@ -2,12 +2,14 @@
 //! `tests/golden/states.txt`. After a wanted change, write it anew with
 //! `UPDATE_GOLDEN=1 cargo test -p postroad-session` and read the difference.
 //! `tests/golden/security.txt` is the same for listeners with TLS and AUTH, as the connection is
-//! secured.
+//! secured; `historic.txt`, `classic.txt` and `lmtp.txt` for one with all of the historic mode, one that is
+//! held to the classic table, and one of LMTP.
 
 use std::fmt::Write;
 
-use postroad_reply::{ConnectReply, Phase};
-use postroad_session::server::{AuthRule, TlsRule};
+use postroad_reply::{Closing, ConnectReply, Phase, Source};
+use postroad_session::server::{AuthRule, Historic, Quirk, Settings, TlsRule};
+use postroad_wire::peer::Protocol;
 
 use crate::driver::{Driver, settings};
 
@@ -99,17 +101,21 @@ fn forms() -> Vec<(String, String)> {
 /// Where a session can stand when a command comes: in each phase after EHLO, and ready after
 /// HELO, when no extension holds.
 fn places() -> Vec<(String, Driver)> {
+    places_of(settings)
+}
+
+fn places_of(settings: fn() -> Settings) -> Vec<(String, Driver)> {
     let mut places = Vec::new();
     for phase in Phase::ALL {
-        places.push((format!("{phase:?}"), in_phase(phase)));
+        places.push((format!("{phase:?}"), in_phase(phase, settings)));
         if phase == Phase::Connected {
-            places.push(("ReadyByHelo".into(), after_helo()));
+            places.push(("ReadyByHelo".into(), after_helo(settings)));
         }
     }
     places
 }
 
-fn after_helo() -> Driver {
+fn after_helo(settings: fn() -> Settings) -> Driver {
     let mut driver = Driver::connected(settings());
     let reply = driver.say("HELO client.example\r\n");
     assert!(reply.starts_with("250 mx.example "), "{reply}");
@@ -117,7 +123,7 @@ fn after_helo() -> Driver {
 }
 
 /// A session in that phase.
-fn in_phase(phase: Phase) -> Driver {
+fn in_phase(phase: Phase, settings: fn() -> Settings) -> Driver {
     let without_recipients = |command: &str| {
         let mut driver = Driver::greeted(settings());
         driver.say(command);
@@ -159,6 +165,130 @@ fn in_phase(phase: Phase) -> Driver {
             driver
         }
     }
+}
+
+/// All that the historic mode can have, but that EHLO is not known.
+fn historic() -> Settings {
+    let quirks = Quirk::ALL.into_iter().filter(|quirk| {
+        let is_of_ehlo = matches!(quirk, Quirk::Ehlo500 | Quirk::Ehlo502 | Quirk::Ehlo550);
+        !is_of_ehlo && *quirk != Quirk::Late521
+    });
+    let mut settings = settings();
+    settings.historic = Historic::of(quirks);
+    settings.roles.turn = true;
+    settings
+}
+
+pub(crate) fn classic() -> Settings {
+    settings().strictly_classic()
+}
+
+fn lmtp() -> Settings {
+    let mut settings = settings();
+    settings.protocol = Protocol::Lmtp;
+    settings
+}
+
+/// The phases that a listener held to the classic table has: no chunks, and a greeting that is 220 or
+/// 421.
+fn places_of_classic() -> Vec<(String, Driver)> {
+    let mut places = vec![
+        ("Connected".into(), in_phase(Phase::Connected, classic)),
+        ("ReadyByHelo".into(), after_helo(classic)),
+    ];
+    for phase in [
+        Phase::Ready,
+        Phase::Mail,
+        Phase::RecipientsRefused,
+        Phase::Rcpt,
+    ] {
+        places.push((format!("{phase:?}"), in_phase(phase, classic)));
+    }
+    let mut mailless = classic();
+    mailless.accepts_mail = false;
+    places.push(("Mailless".into(), Driver::connected(mailless)));
+    places
+}
+
+/// The commands that the historic mode changes, and SEND and its like in all their forms.
+fn forms_of_history() -> Vec<(String, String)> {
+    let lines = [
+        "EHLO client.example",
+        "MAIL FROM:<a@client.example>",
+        "RCPT TO:<b@mx.example>",
+        "RSET",
+        "RSET now",
+        "NOOP",
+        "VRFY b",
+        "HELP",
+        "HELP SEND",
+        "SEND FROM:<a@client.example>",
+        "SEND FROM:<>",
+        "SEND FROM:<a@client.example> SIZE=100",
+        "SEND FROM:<\u{e4}@client.example>",
+        "SEND FROM:a@client.example",
+        "SEND",
+        "SOML FROM:<a@client.example>",
+        "SOML FROM:<a@client.example> SIZE=100",
+        "SOML FROM:<\u{e4}@client.example>",
+        "SOML FROM:a@client.example",
+        "SOML",
+        "SAML FROM:<a@client.example>",
+        "SAML FROM:<a@client.example> SIZE=100",
+        "SAML FROM:<\u{e4}@client.example>",
+        "SAML FROM:a@client.example",
+        "SAML",
+        "TURN",
+        "TURN now",
+    ];
+    let sent = |line: &str| (format!("{line}\r\n"), line.to_owned());
+    lines.into_iter().map(sent).collect()
+}
+
+/// The same forms as ever, and those of LHLO.
+fn forms_of_lmtp() -> Vec<(String, String)> {
+    let mut forms = forms();
+    for line in ["LHLO", "LHLO [x400:abc]"] {
+        forms.push((format!("{line}\r\n"), line.to_owned()));
+    }
+    forms
+}
+
+/// Where an LMTP session can stand: LHLO in place of EHLO.
+fn places_of_lmtp() -> Vec<(String, Driver)> {
+    let ready = || {
+        let mut driver = Driver::connected(lmtp());
+        let reply = driver.say("LHLO client.example\r\n");
+        assert!(reply.starts_with("250-mx.example "), "{reply}");
+        driver
+    };
+    let after = |commands: &str| {
+        let mut driver = ready();
+        driver.say(commands);
+        driver
+    };
+    const MAIL: &str = "MAIL FROM:<a@client.example>\r\n";
+    const TWO: &str = "RCPT TO:<b@mx.example>\r\nRCPT TO:<c@mx.example>\r\n";
+    let mut driver = Driver::new(lmtp());
+    driver.hear();
+    vec![
+        ("Connected".into(), driver),
+        ("Ready".into(), ready()),
+        ("Mail".into(), after(MAIL)),
+        (
+            "AllRefused".into(),
+            after(&format!("{MAIL}RCPT TO:<refused@mx.example>\r\n")),
+        ),
+        ("TwoRecipients".into(), after(&format!("{MAIL}{TWO}"))),
+        (
+            "Chunking".into(),
+            after(&format!("{MAIL}{TWO}BDAT 3\r\na\r\n")),
+        ),
+        (
+            "ChunkFailed".into(),
+            after(&format!("{MAIL}{TWO}BDAT 3\r\na\nb")),
+        ),
+    ]
 }
 
 /// What is said, lines apart by bars.
@@ -328,6 +458,48 @@ fn every_command_in_every_phase_is_answered_as_the_golden_file_says() {
 fn every_command_on_every_secured_connection_is_answered_as_the_golden_file_says() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/security.txt");
     compare(path, &matrix(forms_of_security, places_of_security));
+}
+
+#[test]
+fn every_command_of_the_historic_mode_is_answered_as_the_golden_file_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/historic.txt");
+    compare(path, &matrix(forms_of_history, || places_of(historic)));
+}
+
+#[test]
+fn every_command_on_a_listener_held_to_the_classic_table_is_answered_as_the_golden_file_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/classic.txt");
+    compare(path, &matrix(forms, places_of_classic));
+}
+
+#[test]
+fn every_command_of_lmtp_is_answered_as_the_golden_file_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/lmtp.txt");
+    compare(path, &matrix(forms_of_lmtp, places_of_lmtp));
+}
+
+/// Whatever comes in whatever state, and however the session is ended then.
+#[test]
+fn a_listener_held_to_the_classic_table_says_nothing_else() {
+    let mut said = 0;
+    for (sent, shown) in forms() {
+        for (place, mut driver) in places_of_classic() {
+            driver.say(&sent);
+            for ending in [Closing::Stopping, Closing::TimedOut, Closing::LimitPassed] {
+                driver.session.disconnect(ending, driver.now);
+                driver.hear();
+            }
+            said += driver.log.said.len();
+            for situation in &driver.log.said {
+                assert_eq!(
+                    situation.source,
+                    Source::Row,
+                    "{shown} in {place}: {situation:?}"
+                );
+            }
+        }
+    }
+    assert!(said > 1000, "{said}");
 }
 
 fn compare(path: &str, now: &str) {
