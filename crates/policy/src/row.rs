@@ -14,6 +14,8 @@ use postroad_reply::{
 
 use crate::verdict::Reason;
 
+mod terminals;
+
 /// A row that verdicts can be put to.
 pub trait Judged: Situated {
     /// What names the rule that discards a message: [`Rule`] at the end of the data. At any other

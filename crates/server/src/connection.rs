@@ -69,14 +69,15 @@ pub(crate) async fn serve<S: QueueStore>(
         return;
     };
     let settings = services.settings.load_full();
-    let listener = &settings.listeners[place]; // It was there at the start, and a reload moves none.
-    let session = ServerSession::new(Arc::clone(&listener.session), id, services.clock.mono());
+    let of_listener = &settings.listeners[place]; // It was there at the start, and a reload moves none.
+    let of_session = Arc::clone(&of_listener.session);
+    let session = ServerSession::new(Arc::clone(&of_session), id, services.clock.mono());
     let Ok(listener) = stream.local_address() else {
         return;
     };
     let conversation = Conversation::new(
         Arc::clone(&services),
-        id,
+        (id, of_session),
         peer,
         listener,
         permit.open,
@@ -96,6 +97,9 @@ pub(crate) async fn serve<S: QueueStore>(
         },
         alarm: Alarm::default(),
     };
+    if connection.conversation.may_relay() {
+        connection.session.trusted();
+    }
     // An error is a peer that has gone; the conversation has told the log by then.
     let ran = connection.run().await;
     if ran.is_ok() && connection.session.want() == Want::Reverse {

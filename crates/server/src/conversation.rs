@@ -2,7 +2,10 @@
 //! say into a reply of the row.
 
 mod inquiries;
+mod lmtp;
 mod recipients;
+mod status;
+mod terminals;
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -11,19 +14,23 @@ use std::sync::Arc;
 use postroad_clock::Mono;
 use postroad_host::dns::Unresolved;
 use postroad_host::tasks;
+use postroad_message::trace::Greeting;
 use postroad_policy::access::Step;
 use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
 use postroad_queue::Envelope;
 use postroad_reply::{
     Answer, AuthReply, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData,
-    EndOfDataReply, EtrnReply, HeloReply, MailReply, Receipt, StarttlsReply, Text, TransactionId,
-    TurnReply,
+    EndOfDataReply, EtrnReply, HeloReply, LhloReply, MailReply, Receipt, StarttlsReply, Text,
+    TransactionId, TurnReply,
 };
-use postroad_session::server::{Event, Question, ServerSession, SessionId, Ticket};
+use postroad_session::server::{
+    self as session, Event, Question, Quirk, ServerSession, SessionId, Ticket,
+};
 use postroad_store::{Leased, QueueStore, Trouble};
 use postroad_wire::address::{Domain, Mailbox, ReversePath};
 use postroad_wire::command::{DeliveryKind, Node};
 use postroad_wire::parameter::MailParameters;
+use postroad_wire::peer::Protocol;
 use tokio::sync::watch;
 
 use crate::budget::Share;
@@ -34,11 +41,20 @@ use crate::listen::{Running, reached};
 use crate::memory::Cost;
 use crate::record::{Message, Record};
 use crate::rules::Said;
-use crate::transaction::{Client, Transaction};
+use crate::transaction::{Client, Pending, Transaction};
 use crate::{Services, Settings, queue_run};
 
 /// The server stops.
 struct Stopping;
+
+/// A complete message that nothing stands against as a whole.
+struct Ready<S: QueueStore> {
+    pending: Pending<S>,
+    envelope: Envelope,
+    /// In LMTP: the places in the envelope of what each accepted RCPT leads to.
+    parts: Vec<Vec<usize>>,
+    message: Option<Message>,
+}
 
 /// The driver's side of one session.
 #[derive(Debug)]
@@ -50,6 +66,8 @@ pub(crate) struct Conversation<S: QueueStore> {
     open: Connections,
     /// It was not greeted.
     turned_away: bool,
+    /// What its session may do.
+    session: Arc<session::Settings>,
     client: Client,
     /// The address of ours that the client came to.
     own_address: IpAddr,
@@ -63,7 +81,7 @@ pub(crate) struct Conversation<S: QueueStore> {
 impl<S: QueueStore> Conversation<S> {
     pub(crate) fn new(
         services: Arc<Services<S>>,
-        session: SessionId,
+        (session, settings): (SessionId, Arc<session::Settings>),
         peer: SocketAddr,
         listener: SocketAddr,
         open: Connections,
@@ -72,11 +90,15 @@ impl<S: QueueStore> Conversation<S> {
         let client = Client {
             address: peer.ip().to_canonical(),
             name: String::new(),
-            extended: false,
+            greeting: Greeting::Helo,
             identities: Vec::new(),
         };
         let record = Record::new(session, peer, listener, services.clock.mono());
+        if settings.historic.has(Quirk::Late521) && !settings.accepts_mail {
+            record.used(Quirk::Late521, 220);
+        }
         Conversation {
+            session: settings,
             settings: services.settings.load_full(),
             services,
             open,
@@ -127,12 +149,16 @@ impl<S: QueueStore> Conversation<S> {
                 self.say(session, ticket, verdict, ConnectReply::Ready);
             }
             Event::Helo { ticket, name } => {
-                let verdict = self.greet(name.as_str(), false);
+                let verdict = self.greet(name.as_str(), Greeting::Helo);
                 self.say(session, ticket, verdict, HeloReply::Greeted);
             }
             Event::Ehlo { ticket, name } => {
-                let verdict = self.greet(name.as_str(), true);
+                let verdict = self.greet(name.as_str(), Greeting::Ehlo);
                 self.say(session, ticket, verdict, EhloReply::Greeted);
+            }
+            Event::Lhlo { ticket, name } => {
+                let verdict = self.greet(name.as_str(), Greeting::Lhlo);
+                self.say(session, ticket, verdict, LhloReply::Greeted);
             }
             Event::Mail {
                 ticket,
@@ -140,9 +166,13 @@ impl<S: QueueStore> Conversation<S> {
                 reverse_path,
                 parameters,
             } => {
-                let begin = self.begin(transaction, reverse_path, parameters);
+                let kind = DeliveryKind::Mailbox;
+                let begin = self.begin(transaction, reverse_path, parameters, kind);
                 let verdict = Box::pin(begin).await;
                 self.say(session, ticket, verdict, MailReply::Accepted);
+            }
+            sent @ (Event::Send { .. } | Event::Soml { .. } | Event::Saml { .. }) => {
+                Box::pin(self.by_terminals(sent, session)).await;
             }
             Event::Recipients(run) => Box::pin(self.recipients(run, session)).await,
             Event::DataBegin { ticket, .. } => {
@@ -167,6 +197,7 @@ impl<S: QueueStore> Conversation<S> {
                 string,
                 smtputf8,
             } => self.expand(ticket, string, smtputf8, session),
+            Event::Status { ticket } => self.status(ticket, session),
             // No listener offers them yet.
             Event::StartTls { ticket } => {
                 session.answer(ticket, StarttlsReply::Unavailable, self.now());
@@ -194,7 +225,11 @@ impl<S: QueueStore> Conversation<S> {
             Event::Replied {
                 situation,
                 enhanced,
-            } => self.record.replied(situation, enhanced),
+                stands_for,
+            } => {
+                self.record.instead_of(stands_for);
+                self.record.replied(situation, enhanced);
+            }
             Event::Fault(fault) => self.record.fault(fault),
             Event::Closed(closed) => self.record.closed(closed, self.now()),
         }
@@ -253,13 +288,13 @@ impl<S: QueueStore> Conversation<S> {
 
     /// What is said to a client that says its name. One that is refused stays what it was (RFC 5321
     /// 4.1.4).
-    fn greet(&mut self, name: &str, extended: bool) -> Verdict {
+    fn greet(&mut self, name: &str, greeting: Greeting) -> Verdict {
         let before = std::mem::take(&mut self.client.name);
-        let extended_before = self.client.extended;
-        self.client.greets(name, extended);
+        let greeting_before = self.client.greeting;
+        self.client.greets(name, greeting);
         let verdict = self.access(Step::Hello, Said::default());
         if verdict != Verdict::Accept {
-            self.client.greets(&before, extended_before);
+            self.client.greets(&before, greeting_before);
         }
         verdict
     }
@@ -276,6 +311,7 @@ impl<S: QueueStore> Conversation<S> {
         id: TransactionId,
         reverse_path: ReversePath,
         parameters: MailParameters,
+        delivery: DeliveryKind,
     ) -> Verdict {
         match rule::store(self.services.store.pressure()) {
             Verdict::Accept => {}
@@ -301,8 +337,7 @@ impl<S: QueueStore> Conversation<S> {
         let budget = &self.services.envelope_budget;
         match Cost::of_sender(&reverse_path, &parameters).take(budget, self.client.network()) {
             Ok(memory) => {
-                let open =
-                    Transaction::new(id, reverse_path, DeliveryKind::Mailbox, parameters, memory);
+                let open = Transaction::new(id, reverse_path, delivery, parameters, memory);
                 self.transaction = Some(open);
                 Verdict::Accept
             }
@@ -343,8 +378,9 @@ impl<S: QueueStore> Conversation<S> {
         Verdict::Accept
     }
 
-    /// Whether this client may send mail to other servers' domains.
-    fn may_relay(&self) -> bool {
+    /// Whether the client is of a network that the site trusts: it may send mail to other servers'
+    /// domains.
+    pub(crate) fn may_relay(&self) -> bool {
         let trusted = &self.settings.trusted_networks;
         let address = self.client.address;
         trusted.iter().any(|network| network.contains(&address))
@@ -435,47 +471,64 @@ impl<S: QueueStore> Conversation<S> {
 
     /// The message is complete: judges it, makes it durable, and only then says 250.
     async fn end_of_data(&mut self, ticket: Ticket<EndOfData>, session: &mut ServerSession) {
-        let taken = match self.transaction.take() {
-            Some(transaction) => {
-                self.record.judged(transaction.message());
-                self.take(transaction).await
-            }
-            None => Err(Verdict::Temporary(Reason::StoreFailed, None)),
+        let Some(transaction) = self.transaction.take() else {
+            let lost = Verdict::Temporary(Reason::StoreFailed, None);
+            return self.refuse_message(lost, ticket, session);
         };
-        match taken {
+        self.record.judged(transaction.message());
+        if self.session.protocol == Protocol::Lmtp {
+            return self.end_of_lmtp_data(transaction, ticket, session).await;
+        }
+        match self.take(transaction).await {
             Ok((receipt, leased)) => {
                 session.answer(ticket, EndOfDataReply::Accepted(receipt), self.now());
                 self.services.hand_over(leased).await;
             }
-            Err(verdict) => match verdict.on::<EndOfDataReply>() {
-                Decision::Refuse(refusal) => session.answer(ticket, refusal, self.now()),
-                Decision::Discard(rule) => {
-                    session.answer(ticket, EndOfDataReply::Discarded(rule), self.now());
-                }
-                Decision::Disconnect(why) => {
-                    self.disconnect(&why, session);
-                    // The session ends once the message has been answered for.
-                    session.answer(ticket, EndOfDataReply::LocalError, self.now());
-                }
-                // The verdict is a refusal.
-                Decision::Pass => session.answer(ticket, EndOfDataReply::LocalError, self.now()),
-            },
+            Err(verdict) => self.refuse_message(verdict, ticket, session),
+        }
+    }
+
+    /// Refuses a whole message.
+    fn refuse_message(
+        &mut self,
+        verdict: Verdict,
+        ticket: Ticket<EndOfData>,
+        session: &mut ServerSession,
+    ) {
+        match verdict.on::<EndOfDataReply>() {
+            Decision::Refuse(refusal) => session.answer(ticket, refusal, self.now()),
+            Decision::Discard(rule) => {
+                session.answer(ticket, EndOfDataReply::Discarded(rule), self.now());
+            }
+            Decision::Disconnect(why) => {
+                self.disconnect(&why, session);
+                // The session ends once the message has been answered for.
+                session.answer(ticket, EndOfDataReply::LocalError, self.now());
+            }
+            // The verdict is a refusal.
+            Decision::Pass => session.answer(ticket, EndOfDataReply::LocalError, self.now()),
         }
     }
 
     /// Takes responsibility for a complete message, or says why not.
     async fn take(&mut self, transaction: Transaction<S>) -> Result<(Receipt, Leased), Verdict> {
+        let ready = self.prepare(transaction)?;
+        match self.fits_a_mailbox(&ready.envelope) {
+            Verdict::Accept => {}
+            refused => return Err(refused),
+        }
+        self.commit(ready).await
+    }
+
+    /// Judges a complete message as a whole.
+    fn prepare(&mut self, transaction: Transaction<S>) -> Result<Ready<S>, Verdict> {
         let services = Arc::clone(&self.services);
         let limits = self.settings.limits;
         let accepted_at = services.clock.unix();
         let message = transaction.message();
         let complete = transaction.complete(&services.host_name, &self.client, accepted_at);
-        let (pending, envelope) = complete.map_err(|trouble| self.failed(&trouble, message))?;
+        let (mut pending, envelope) = complete.map_err(|trouble| self.failed(&trouble, message))?;
         match rule::mail_loop(envelope.facts.received_count, limits.hops) {
-            Verdict::Accept => {}
-            refused => return Err(refused),
-        }
-        match self.fits_a_mailbox(&envelope) {
             Verdict::Accept => {}
             refused => return Err(refused),
         }
@@ -491,9 +544,23 @@ impl<S: QueueStore> Conversation<S> {
                 refused => return Err(refused),
             }
         }
-        let envelope = Arc::new(envelope);
-        let committed = pending
-            .commit(Arc::clone(&envelope), accepted_at + limits.lease)
+        Ok(Ready {
+            parts: pending.parts(),
+            pending,
+            envelope,
+            message,
+        })
+    }
+
+    /// Makes a message durable that nothing stands against.
+    async fn commit(&mut self, ready: Ready<S>) -> Result<(Receipt, Leased), Verdict> {
+        let services = Arc::clone(&self.services);
+        let message = ready.message;
+        let envelope = Arc::new(ready.envelope);
+        let leased_until = envelope.received_at + self.settings.limits.lease;
+        let committed = ready
+            .pending
+            .commit(Arc::clone(&envelope), leased_until)
             .await;
         let (receipt, leased) = committed.map_err(|trouble| self.failed(&trouble, message))?;
         let (sent, limits) = (&services.sent, self.settings.rules.sending);

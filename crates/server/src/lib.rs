@@ -11,6 +11,7 @@
 //! * `domains` asks what a domain says of its mail;
 //! * `quota` finds out what mailboxes hold;
 //! * `sending` knows how much clients have sent of what they may;
+//! * `logins` knows which mailboxes are users of this machine, with terminals;
 //! * `rules` is what a site's own tables say;
 //! * `record` tells the log;
 //! * [`Settings`] can be changed while it runs, and so can the size of each [`Budget`].
@@ -23,6 +24,7 @@ mod conversation;
 mod domains;
 mod intake;
 mod listen;
+mod logins;
 mod lookup;
 mod memory;
 mod queue_run;
@@ -49,6 +51,7 @@ use tokio::sync::mpsc::error::TrySendError;
 pub use budget::Budget;
 pub use collect::{Turned, Work};
 pub use listen::{Remaining, Server};
+pub use logins::Logins;
 pub use queue_run::{Delivery, QueueRuns};
 pub use quota::{Counter, Counts};
 pub use rules::{Inquiries, Lookups, Rules};
@@ -78,6 +81,8 @@ pub struct Services<S> {
     pub counter: Counter,
     /// What was sent by whom.
     pub sent: Sent,
+    /// What was sent to terminals by whom.
+    pub sent_to_terminals: Sent,
     /// Who is asked about domains.
     pub resolver: Arc<Resolver>,
     /// What time it is.

@@ -38,6 +38,11 @@ pub trait Delivery: fmt::Debug + Send + Sync + 'static {
     /// Messages were made due: a next hop that is left alone after trouble is tried, too.
     fn retried(&self);
 
+    /// What the system's status says of the queue, a line each.
+    fn status(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Sends what waits for who has turned the roles, over that connection, and ends it. How many of the
     /// wanted messages were tried.
     fn serve(&self, turned: Turned) -> Work<usize>;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use postroad_clock::Mono;
 use postroad_queue::Envelope;
 use postroad_reply::{Command, Enhanced, QueueId, Receipt, Severity, Situation, TransactionId};
-use postroad_session::server::{Closed, Fault, SessionId};
+use postroad_session::server::{Closed, Fault, Quirk, SessionId};
 use postroad_store::Trouble;
 use postroad_telemetry::{Event, count_reply};
 use postroad_wire::address::{ForwardPath, ReversePath};
@@ -24,6 +24,8 @@ pub(crate) struct Record {
     /// Recipients that were refused and whose replies are still to come, in their order: a run of
     /// them is judged before the first is answered.
     recipients: VecDeque<(&'static Situation, String)>,
+    /// In place of what the next reply is said, on a listener that is held to the classic table.
+    instead_of: Option<&'static Situation>,
     /// The message that is being judged.
     judged: Option<Message>,
     /// The message that came to nothing; whether it was refused or its client left it, the next
@@ -61,6 +63,7 @@ impl Record {
             refused: 0,
             cause: None,
             recipients: VecDeque::new(),
+            instead_of: None,
             judged: None,
             dropped: None,
         }
@@ -79,6 +82,22 @@ impl Record {
     /// Why a refusal follows.
     pub(crate) fn cause(&mut self, cause: &str) {
         self.cause = Some(cause.to_owned());
+    }
+
+    /// The historic mode is used, which this reply code shows.
+    pub(crate) fn used(&self, quirk: Quirk, code: u16) {
+        Event::HistoricUsed {
+            connection: self.connection,
+            peer: self.peer,
+            quirk: quirk.name(),
+            code,
+        }
+        .emit();
+    }
+
+    /// The reply that follows stands in the stead of another.
+    pub(crate) fn instead_of(&mut self, other: Option<&'static Situation>) {
+        self.instead_of = other;
     }
 
     /// A message is judged: a refusal that follows is about it.
@@ -137,14 +156,19 @@ impl Record {
     /// The client gets a reply.
     pub(crate) fn replied(&mut self, situation: &'static Situation, enhanced: Option<Enhanced>) {
         count_reply(situation);
+        if let Some(quirk) = Quirk::shown_by(situation) {
+            self.used(quirk, situation.code.number());
+        }
         let of_message = matches!(situation.command, Command::EndOfData | Command::Bdat);
         if !of_message || situation.closes {
             self.abandoned();
         }
         let judged = self.judged.take().or(self.dropped.take());
+        let instead_of = self.instead_of.take();
+        let judged_as = instead_of.unwrap_or(situation);
         let refused = self
             .recipients
-            .pop_front_if(|(refused, _)| *refused == situation);
+            .pop_front_if(|(refused, _)| *refused == judged_as);
         let cause = refused.map(|(_, path)| path).or(self.cause.take());
         if !matches!(
             situation.code.severity(),
@@ -153,6 +177,11 @@ impl Record {
             return;
         }
         self.refused += 1;
+        let cause = match (instead_of, cause) {
+            (Some(other), None) => Some(in_place_of(other)),
+            (Some(other), Some(cause)) => Some(format!("{}: {cause}", in_place_of(other))),
+            (None, cause) => cause,
+        };
         let code = situation.code.number();
         let cause = cause.as_ref().map(|words| words as &dyn std::fmt::Display);
         match (situation.command, judged) {
@@ -208,4 +237,9 @@ impl Record {
         }
         .emit();
     }
+}
+
+/// What another listener would have said.
+fn in_place_of(other: &Situation) -> String {
+    format!("in place of {} {}", other.code, other.name)
 }

@@ -8,6 +8,7 @@ use postroad_policy::Verdict;
 use postroad_policy::access::{AccessRules, Facts, Step};
 use postroad_wire::address::{Mailbox, ReversePath};
 
+use crate::logins::Logins;
 use crate::record::Record;
 use crate::sending::SendingLimits;
 use crate::transaction::Client;
@@ -29,6 +30,10 @@ pub struct Rules {
     pub lookups: Lookups,
     /// How much a client may send.
     pub sending: SendingLimits,
+    /// Whose terminals messages can go to.
+    pub logins: Logins,
+    /// How much a client may send there.
+    pub sending_to_terminals: SendingLimits,
     /// Whether a full mailbox refuses mail for good (552), and not for now (452).
     pub full_is_final: bool,
 }
@@ -99,6 +104,8 @@ pub struct Inquiries {
     pub vrfy_for_all: bool,
     /// Everybody may ask EXPN.
     pub expn_for_all: bool,
+    /// Everybody may see the system's status.
+    pub status_for_all: bool,
     /// Clients from here may. So may who has proved who it is.
     pub networks: Vec<IpNet>,
 }

@@ -1,6 +1,6 @@
 //! What is kept of an open transaction, and the envelope it becomes.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -30,8 +30,8 @@ pub(crate) struct Client {
     pub(crate) address: IpAddr,
     /// What it says after EHLO or HELO; empty before.
     pub(crate) name: String,
-    /// It said EHLO.
-    pub(crate) extended: bool,
+    /// By which command it said so.
+    pub(crate) greeting: Greeting,
     /// Who it has proved to be: all the names that are its own.
     pub(crate) identities: Vec<Identity>,
 }
@@ -44,8 +44,10 @@ pub(crate) struct Transaction<S: QueueStore> {
     delivery: DeliveryKind,
     parameters: MailParameters,
     recipients: Vec<Recipient>,
-    /// The targets of the recipients, to find one among thousands.
-    known: BTreeSet<Mailbox>,
+    /// The targets of the recipients and their places, to find one among thousands.
+    known: BTreeMap<Mailbox, usize>,
+    /// In LMTP: the places of what each accepted RCPT leads to, in their order.
+    parts: Vec<Vec<usize>>,
     /// Places for mailboxes that don't exist yet, free again when this is dropped.
     reservations: Vec<Reservation>,
     /// Its share of the memory for envelopes, free again when this is dropped.
@@ -59,6 +61,8 @@ pub(crate) struct Transaction<S: QueueStore> {
 pub(crate) struct Pending<S: QueueStore> {
     transaction: TransactionId,
     complete: Complete<S>,
+    /// In LMTP: the places of what each accepted RCPT leads to.
+    parts: Vec<Vec<usize>>,
     reservations: Vec<Reservation>,
     /// Held until the message is in the queue.
     _memory: Share,
@@ -70,22 +74,14 @@ impl Client {
         admission::network(self.address)
     }
 
-    pub(crate) fn greets(&mut self, name: &str, extended: bool) {
+    pub(crate) fn greets(&mut self, name: &str, greeting: Greeting) {
         self.name = name.to_owned();
-        self.extended = extended;
+        self.greeting = greeting;
     }
 
     /// The user it logged in as.
     pub(crate) fn user(&self) -> Option<&str> {
         self.identities.iter().find_map(Identity::user)
-    }
-
-    fn greeting(&self) -> Greeting {
-        if self.extended {
-            Greeting::Ehlo
-        } else {
-            Greeting::Helo
-        }
     }
 }
 
@@ -97,7 +93,7 @@ impl<S: QueueStore> Transaction<S> {
         parameters: MailParameters,
         memory: Share,
     ) -> Transaction<S> {
-        let (recipients, known, reservations) = Default::default();
+        let (recipients, known, parts, reservations) = Default::default();
         Transaction {
             id,
             reverse_path,
@@ -105,6 +101,7 @@ impl<S: QueueStore> Transaction<S> {
             parameters,
             recipients,
             known,
+            parts,
             reservations,
             memory,
             intake: None,
@@ -118,6 +115,17 @@ impl<S: QueueStore> Transaction<S> {
             transaction: self.id,
             queue_id: intake.queue_id(),
         })
+    }
+
+    /// To what its message goes.
+    pub(crate) fn delivery(&self) -> DeliveryKind {
+        self.delivery
+    }
+
+    /// Notes what an accepted RCPT leads to, all of which has been added.
+    pub(crate) fn accepted(&mut self, targets: &[Mailbox]) {
+        let places = targets.iter().filter_map(|target| self.known.get(target));
+        self.parts.push(places.copied().collect());
     }
 
     /// Whom it is from.
@@ -149,7 +157,7 @@ impl<S: QueueStore> Transaction<S> {
     /// Leaves those that aren't its targets yet. A mailbox that is one stays the target of the RCPT
     /// that named it first, so that nobody gets a message twice.
     pub(crate) fn without_known(&self, mut targets: Vec<Mailbox>) -> Vec<Mailbox> {
-        targets.retain(|target| !self.known.contains(target));
+        targets.retain(|target| !self.known.contains_key(target));
         targets
     }
 
@@ -163,7 +171,8 @@ impl<S: QueueStore> Transaction<S> {
         reservation: Reservation,
         memory: Share,
     ) {
-        self.known.extend(targets.iter().cloned());
+        let places = self.recipients.len()..;
+        self.known.extend(targets.iter().cloned().zip(places));
         self.recipients
             .extend(targets.into_iter().map(|target| Recipient {
                 target,
@@ -193,7 +202,7 @@ impl<S: QueueStore> Transaction<S> {
         let queue_id = intake.queue_id();
         let (facts, complete) = intake.complete()?;
         let with = Protocol {
-            greeting: client.greeting(),
+            greeting: client.greeting,
             smtputf8: self.parameters.smtputf8,
             tls: false,
             authenticated: client.user().is_some(),
@@ -235,6 +244,7 @@ impl<S: QueueStore> Transaction<S> {
         let pending = Pending {
             transaction: self.id,
             complete,
+            parts: self.parts,
             reservations: self.reservations,
             _memory: self.memory,
         };
@@ -248,6 +258,11 @@ impl<S: QueueStore> Pending<S> {
         self.complete.header()
     }
 
+    /// In LMTP: the places of what each accepted RCPT leads to, in their order.
+    pub(crate) fn parts(&mut self) -> Vec<Vec<usize>> {
+        std::mem::take(&mut self.parts)
+    }
+
     /// Makes it durable. When this returns a receipt, the message is on disk and is ours.
     pub(crate) async fn commit(
         self,
@@ -256,10 +271,15 @@ impl<S: QueueStore> Pending<S> {
     ) -> Result<(Receipt, Leased), Trouble> {
         let committed = self
             .complete
-            .commit(self.transaction, envelope, leased_until)
+            .commit(self.transaction, Arc::clone(&envelope), leased_until)
             .await?;
         // Its mailboxes will be made, so their places are taken for good.
-        self.reservations.into_iter().for_each(Reservation::keep);
+        let is_target = |name: &Mailbox| envelope.recipients.iter().any(|to| to.target == *name);
+        for reservation in self.reservations {
+            if reservation.names().iter().any(is_target) {
+                reservation.keep();
+            }
+        }
         Ok(committed)
     }
 }

@@ -65,6 +65,18 @@ events! {
         cause: Words<'a>,
     }
 
+    /// The historic mode of a listener did something that today's RFCs don't have.
+    INFO "historic.used" HistoricUsed {
+        /// Which connection.
+        connection: u64,
+        /// Whose.
+        peer: SocketAddr,
+        /// What: the word that switches it on in `listener.historic`.
+        quirk: &'a str,
+        /// The reply that showed it.
+        code: u16,
+    }
+
     /// The process has given up the rights it began with.
     INFO "privilege.dropped" PrivilegeDropped {
         /// Whom it runs as now.

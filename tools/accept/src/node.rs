@@ -116,6 +116,7 @@ fn services(
         settings: Arc::new(ArcSwap::from_pointee(settings)),
         counter: Counter::new(Nothing),
         sent: Sent::default(),
+        sent_to_terminals: Sent::default(),
         resolver: Arc::new(Resolver::new(&[])),
         clock,
         body_budget: Budget::new(64 << 20),

@@ -6,8 +6,8 @@ use postroad_clock::Mono;
 use postroad_directory::{Reservation, Resolution};
 use postroad_policy::access::Step;
 use postroad_policy::{Decision, Reason, Verdict, rule};
-use postroad_reply::{RcptReply, Situated, Text};
-use postroad_session::server::{self as session, ServerSession};
+use postroad_reply::{Answer, RcptReply, Situated, Text};
+use postroad_session::server::{self as session, Quirk, ServerSession};
 use postroad_store::QueueStore;
 use postroad_wire::address::{ForwardPath, Mailbox};
 use postroad_wire::parameter::RcptParameters;
@@ -62,11 +62,31 @@ impl<S: QueueStore> Conversation<S> {
             }
             _ => RcptReply::Accepted,
         };
+        if let Some(reply) = self.historic_521(&verdict, &asked.forward_path) {
+            let situation = reply.said().situation();
+            self.record.recipient(situation, &asked.forward_path);
+            return session.answer(asked.ticket, reply, self.now());
+        }
         if let Decision::Refuse(refusal) = verdict.clone().on::<RcptReply>() {
             let situation = refusal.said().situation();
             self.record.recipient(situation, &asked.forward_path);
         }
         self.say(session, asked.ticket, verdict, accepted);
+    }
+
+    /// What RFC 1846 3 has for a domain that takes no mail, which is named first; none where today's 556 is
+    /// said.
+    fn historic_521(&self, verdict: &Verdict, path: &ForwardPath) -> Option<Answer<RcptReply>> {
+        let is_on = self.session.historic.has(Quirk::Rcpt521);
+        match (verdict, path) {
+            (Verdict::Permanent(Reason::DomainMailless, None), ForwardPath::Mailbox(to))
+                if is_on =>
+            {
+                let text = Text::new(&format!("{} does not accept mail", to.host));
+                Some(Answer::from(RcptReply::DomainMaillessHistoric).text(text))
+            }
+            _ => None,
+        }
     }
 
     /// Whether a recipient is taken. Where its owner has gone elsewhere and that may be shown, the
@@ -98,6 +118,10 @@ impl<S: QueueStore> Conversation<S> {
             Verdict::Accept => {}
             refused => return refused,
         }
+        match self.terminals(&led.targets).await {
+            Verdict::Accept => {}
+            refused => return refused,
+        }
         match self.quota(&led.targets).await {
             Verdict::Accept => {}
             refused => return refused,
@@ -120,7 +144,8 @@ impl<S: QueueStore> Conversation<S> {
     ) -> Result<Led, Verdict> {
         let mailboxes = &self.services.mailboxes;
         let resolution = self.settings.directory.resolve(path, mailboxes);
-        match (rule::recipient(&resolution, self.may_relay()), resolution) {
+        let may_relay = self.may_relay() && !self.goes_to_terminals();
+        match (rule::recipient(&resolution, may_relay), resolution) {
             (
                 Verdict::Accept,
                 Resolution::Local {
@@ -214,9 +239,11 @@ impl<S: QueueStore> Conversation<S> {
             // The session asks about recipients of an accepted transaction, and of no other.
             return Verdict::Temporary(Reason::DirectoryFailed, None);
         };
-        let targets = transaction.without_known(targets);
+        let all = targets;
+        let targets = transaction.without_known(all.clone());
         if targets.is_empty() {
             // The RCPT that named them first keeps the places of those that don't exist yet.
+            transaction.accepted(&all);
             return Verdict::Accept;
         }
         if !transaction.has_room(targets.len()) {
@@ -227,6 +254,7 @@ impl<S: QueueStore> Conversation<S> {
         match cost.take(&self.services.envelope_budget, self.client.network()) {
             Ok(memory) => {
                 transaction.add(&origin, targets, parameters, reservation, memory);
+                transaction.accepted(&all);
                 Verdict::Accept
             }
             Err(refused) => refused,

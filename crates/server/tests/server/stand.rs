@@ -181,6 +181,7 @@ impl<S: QueueStore + Clone> Plan<S> {
             })),
             counter: Counter::new(Empty),
             sent: Sent::default(),
+            sent_to_terminals: Sent::default(),
             resolver: Arc::new(Resolver::new(&[])),
             clock: Arc::new(RealClock),
             body_budget: Budget::new(self.body_budget),
