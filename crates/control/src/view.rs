@@ -50,7 +50,12 @@ pub fn message(entry: &Entry, sites: &dyn Sites, now: UnixMs) -> Message {
         wait: next.as_ref().map(|due| due.at.since(now).as_secs()),
         recipients: recipients
             .map(|(recipient, life)| {
-                let site = sites.site(&recipient.target, redirect);
+                // What SEND and its like brought has sites of its own.
+                let by_terminals = envelope.route_to(recipient).behind_terminals();
+                let site = match (by_terminals, redirect) {
+                    (Some(domain), None) => format!("terminals:{}", domain.0),
+                    _ => sites.site(&recipient.target, redirect),
+                };
                 let mut shown = of_life(life);
                 shown.address = recipient.target.to_string();
                 shown.origin =

@@ -8,13 +8,16 @@ use postroad_clock::UnixMs;
 use postroad_host::chance::Chance;
 use postroad_host::clock::Clock;
 use postroad_host::disk::Disk;
-use postroad_queue::{Envelope, Life, Outcome, RecipientIx};
+use postroad_queue::scheduler::Feedback;
+use postroad_queue::{Envelope, Life, Outcome, RecipientIx, RouteKey};
 use postroad_reply::QueueId;
 use postroad_store::{Lease, QueueStore, Settled, Trouble};
 use postroad_telemetry::Event;
 use postroad_wire::address::ReversePath;
+use postroad_wire::command::DeliveryKind;
 
 use crate::into_maildirs;
+use crate::into_terminals;
 use crate::maildir::Maildirs;
 use crate::next_hop::{NextHop, NextHops};
 use crate::notice::{About, Notices};
@@ -57,6 +60,55 @@ where
     /// dropped; what was delivered is then delivered again, as far as a mailbox doesn't know it.
     pub async fn carry(&self, to: &NextHop, parcel: &Parcel<'_, S>) -> Carried {
         match to {
+            NextHop::Terminals { domain } => self.to_terminals(domain, parcel).await,
+            to => self.carry_further(to, parcel).await,
+        }
+    }
+
+    /// To terminals, to mailboxes behind them, or to both, by the command that the message came by (RFC
+    /// 821 3.4).
+    async fn to_terminals(&self, domain: &Arc<str>, parcel: &Parcel<'_, S>) -> Carried {
+        let behind = || self.next_hops.next_hop(&RouteKey(Arc::clone(domain)));
+        let mut carried = match parcel.envelope.delivery {
+            DeliveryKind::Terminal => {
+                into_terminals::carry(&self.next_hops, &self.clock, parcel).await
+            }
+            DeliveryKind::TerminalElseMailbox => {
+                let mut carried = into_terminals::carry(&self.next_hops, &self.clock, parcel).await;
+                let left = into_terminals::unshown(&mut carried);
+                if !left.is_empty() {
+                    let others = parcel.for_some(left);
+                    let more = self.carry_further(&behind(), &others).await;
+                    carried.recipients.extend(more.recipients);
+                }
+                carried
+            }
+            DeliveryKind::TerminalAndMailbox => {
+                let mut carried = self.carry_further(&behind(), parcel).await;
+                into_terminals::show_as_well(&self.next_hops, &self.clock, parcel, &mut carried)
+                    .await;
+                carried
+            }
+            DeliveryKind::Mailbox => self.carry_further(&behind(), parcel).await,
+        };
+        // What is to be thought of where the mailboxes are says nothing of terminals.
+        let worked = |(_, verdict): &(_, Verdict)| matches!(verdict, Verdict::Delivered { .. });
+        carried.feedback = match carried.recipients.iter().any(worked) {
+            true => Feedback::Worked,
+            false => Feedback::Neutral,
+        };
+        carried
+    }
+
+    async fn carry_further(&self, to: &NextHop, parcel: &Parcel<'_, S>) -> Carried {
+        match to {
+            NextHop::Terminals { domain } => {
+                let mut carried = Carried::nothing();
+                for ix in &parcel.recipients {
+                    carried.push_ours(*ix, &format!("{domain} is no domain"));
+                }
+                carried
+            }
             NextHop::Maildirs => {
                 into_maildirs::carry(&self.maildirs, &self.next_hops, &self.clock, parcel).await
             }

@@ -4,7 +4,7 @@
 //!   store;
 //! * `active`: the messages that are being delivered; [`deliverer`]: what is done with one;
 //! * [`next_hop`]: where mail goes; [`parcel`]: what a transport is given and says;
-//! * the transports: [`into_maildirs`], with [`maildir`], [`peer`], and [`on_demand`] over a peer's own connection;
+//! * the transports: [`into_maildirs`], with [`maildir`], `into_terminals`, with `terminal_text`, [`peer`], and [`on_demand`] over a peer's own connection;
 //! * [`outcome`]: when to try again, when to give up; [`notice`]: what the sender is told.
 
 mod active;
@@ -12,6 +12,7 @@ mod content;
 pub mod deliverer;
 mod handle;
 pub mod into_maildirs;
+mod into_terminals;
 mod looks;
 pub mod mailbox_name;
 pub mod maildir;
@@ -23,6 +24,7 @@ pub mod parcel;
 pub mod peer;
 pub mod runner;
 mod say;
+mod terminal_text;
 
 pub use deliverer::Deliverer;
 pub use handle::{Handle, InFlight};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use postroad_clock::Mono;
+use postroad_host::terminal::{Terminals, UserName};
 use postroad_queue::scheduler::SiteKey;
 use postroad_queue::{Recipient, RouteKey};
 use postroad_wire::address::Mailbox;
@@ -13,6 +14,11 @@ use postroad_wire::peer::Peer;
 pub enum NextHop {
     /// Into the recipients' Maildirs, here.
     Maildirs,
+    /// To the terminals of users here, and to where their mailboxes are (RFC 821 3.4).
+    Terminals {
+        /// The domain of the mailboxes, as a route has it.
+        domain: Arc<str>,
+    },
     /// To this server.
     Peer(Peer),
     /// It is held here until its owner calls for it.
@@ -29,6 +35,8 @@ pub enum NextHop {
 
 /// The name of the site of all Maildirs.
 const MAILDIRS: &str = "mailbox";
+/// What the name of a site of terminals begins with, and its domain follows. No next hop begins so.
+const TERMINALS: &str = "terminals:";
 /// What the name of a site of held mail begins with, and its domain follows. No next hop begins so.
 const ON_DEMAND: &str = "on-demand:";
 
@@ -37,6 +45,7 @@ impl NextHop {
     pub fn site(&self) -> Option<SiteKey> {
         match self {
             NextHop::Maildirs => Some(SiteKey(Arc::from(MAILDIRS))),
+            NextHop::Terminals { domain } => Some(SiteKey(format!("{TERMINALS}{domain}").into())),
             NextHop::Peer(peer) => Some(SiteKey(peer.to_string().into())),
             NextHop::OnDemand { domain } => Some(SiteKey(format!("{ON_DEMAND}{domain}").into())),
             NextHop::Nowhere { .. } => None,
@@ -48,6 +57,10 @@ impl NextHop {
         if let Some(domain) = site.0.strip_prefix(ON_DEMAND) {
             let domain = Arc::from(domain);
             return NextHop::OnDemand { domain };
+        }
+        if let Some(domain) = site.0.strip_prefix(TERMINALS) {
+            let domain = Arc::from(domain);
+            return NextHop::Terminals { domain };
         }
         match site.0.parse() {
             _ if &*site.0 == MAILDIRS => NextHop::Maildirs,
@@ -65,6 +78,12 @@ pub trait NextHops: Send + Sync + 'static {
     /// a message instead. It is asked again and again, so that a change of configuration frees what
     /// was stuck.
     fn next_hop(&self, route: &RouteKey) -> NextHop;
+
+    /// The terminals of this machine and the user whose mailbox this is; none if it is no user's.
+    fn terminals_of(&self, mailbox: &Mailbox) -> Option<(Arc<Terminals>, UserName)> {
+        let _ = mailbox;
+        None
+    }
 
     /// Where a notice to the sender of a message goes: what its reverse-path leads to.
     fn notice_to(&self, reverse_path: &Mailbox) -> Vec<Recipient>;
@@ -101,6 +120,9 @@ mod tests {
         let peer = |text: &str| NextHop::Peer(text.parse().expect("the test wrote a peer"));
         let hops = [
             NextHop::Maildirs,
+            NextHop::Terminals {
+                domain: "home.example".into(),
+            },
             peer("smtp://mx.example.net"),
             peer("smtp://[::1]:2525"),
             peer("lmtp:/run/dovecot/lmtp"),

@@ -54,7 +54,19 @@ pub enum Verdict {
 /// Something of ours went wrong: "other or undefined mail system status" (RFC 3463 3.4).
 pub(crate) const OURS: Enhanced = Enhanced::literal("4.3.0");
 
-impl<S> Parcel<'_, S> {
+impl<'a, S> Parcel<'a, S> {
+    /// The same for these recipients.
+    pub(crate) fn for_some(&self, recipients: Vec<RecipientIx>) -> Parcel<'a, S> {
+        Parcel {
+            id: self.id,
+            token: self.token,
+            envelope: self.envelope,
+            fresh: self.fresh.clone(),
+            store: self.store,
+            recipients,
+        }
+    }
+
     /// The recipient at a place, if the envelope has it.
     pub(crate) fn recipient(&self, ix: RecipientIx) -> Option<&Recipient> {
         self.envelope.recipients.get(usize::try_from(ix.0).ok()?)

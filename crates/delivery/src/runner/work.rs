@@ -26,6 +26,9 @@ use crate::say::{Said, say};
 /// For how long it is believed where a route leads: to ask costs a look into the configuration.
 const RESOLVED_FOR: Duration = Duration::from_secs(5);
 
+/// How many messages are shown on terminals at once.
+const TERMINALS_AT_ONCE: u32 = 4;
+
 /// How many routes of closed sites a claim leaves alone.
 const MOST_SKIPPED: usize = 1000;
 
@@ -133,6 +136,8 @@ where
                 lifetime: RESOLVED_FOR,
                 largest_window: match hop {
                     NextHop::Maildirs => Some(self.pace.into_maildirs),
+                    // A stuck one holds a thread for some seconds.
+                    NextHop::Terminals { .. } => Some(TERMINALS_AT_ONCE),
                     // Its owner comes over one connection.
                     NextHop::OnDemand { .. } => Some(1),
                     NextHop::Peer(_) | NextHop::Nowhere { .. } => None,
