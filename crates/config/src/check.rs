@@ -60,6 +60,7 @@ pub(crate) fn all(config: &Config, reader: &mut Reader) {
     group_without_user(config, reader);
     no_listener(config, reader);
     listeners_twice(config, reader);
+    crate::listener::check(config, reader);
     on_demand(config, reader);
 }
 

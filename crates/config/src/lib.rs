@@ -8,6 +8,7 @@
 mod table;
 
 mod check;
+mod listener;
 mod name;
 mod problem;
 mod read;
@@ -17,6 +18,7 @@ pub mod settings;
 
 mod value;
 
+pub use listener::{Protocol, Quirk};
 pub use name::{Alias, AliasTarget, Aliases, Delimiter};
 pub use problem::Problem;
 pub use reference::reference;

@@ -10,6 +10,7 @@ use postroad_wire::address::{Domain, LocalPart, Mailbox};
 use toml::de::DeTable;
 
 use crate::Machine;
+use crate::listener::{Protocol, Quirk};
 use crate::name::{Aliases, Delimiter};
 use crate::read::{At, Reader};
 use crate::route::{RouteDomain, RouteHop};
@@ -53,6 +54,21 @@ settings! {
     list listener: Listener {
         /// The address and port: `"127.0.0.1:2525"`, `"[::1]:25"`, `"0.0.0.0:25"`.
         address: SocketAddr = required(), any(), Restart;
+        /// Which protocol is spoken: `"smtp"`, or `"lmtp"`, in which each recipient is answered for after
+        /// the data (RFC 2033).
+        protocol: Protocol = is(Protocol::Smtp), any(), NextConnection;
+        /// Whether mail is taken. If not, the greeting is 521, and so is what follows but QUIT, until the
+        /// client goes or `timeouts.command` runs out (RFC 7504 3).
+        accepts_mail: bool = is(true), any(), NextConnection;
+        /// Whether nothing is said that isn't one of the 111 rows of the classic table: no extension is
+        /// offered that brings other replies, and each addition of today's RFCs to a command's row is said
+        /// as the row that comes nearest. `docs/historic.md` has all of them.
+        strict_classic: bool = is(false), any(), NextConnection;
+        /// What is done as servers of RFC 821 did, each by its name: `["send", "rset-200"]`.
+        /// `docs/historic.md` says what each is. Every use is logged.
+        historic: Vec<Quirk> = is(Vec::new()), any(), NextConnection;
+        /// Confirms that `historic` is meant at an address that is neither loopback nor private.
+        historic_in_public: bool = is(false), any(), NextConnection;
     }
 
     /// How much one client, one connection or one message may take. Sizes that RFC 5321 4.5.3.1
@@ -142,6 +158,12 @@ settings! {
         /// The networks whose clients are trusted to ask who is here. So is every client that has
         /// authenticated. They alone hear the new address of somebody who has moved.
         inquiry_networks: Vec<IpNet> = is(Vec::new()), any(), Live;
+        /// Whether the name in HELO, EHLO and LHLO has to have a dot in it, or to be an address: 504
+        /// otherwise. Clients that may relay or have authenticated may call themselves as they like.
+        qualified_names: bool = is(false), any(), NextConnection;
+        /// Whom `HELP STATUS` tells how the system is (211), as `vrfy` has it. For others there is no such
+        /// topic (504).
+        status: Inquiry = is(Inquiry::Nobody), any(), NextConnection;
         /// Whether HELP is answered and offered.
         help: bool = is(true), any(), NextConnection;
         /// Whether BINARYMIME is offered (RFC 3030): messages that need not be made of lines, kept and
@@ -306,6 +328,19 @@ settings! {
         check_recipients: bool = is(false), any(), Live;
     }
 
+    /// The terminals that SEND, SOML and SAML write to, where `listener.historic` has them (RFC 821 3.4): of a
+    /// user with the name of the mailbox, who is logged in and takes messages (`mesg y`). The server has
+    /// to be in the group that terminals belong to (`tty`); `docs/historic.md` says how.
+    table terminals: Terminals {
+        /// The local domains whose mailboxes are called as users of this machine are.
+        domains: Vec<RouteDomain> = is(Vec::new()), any(), Live;
+        /// The list of who is logged in.
+        logins: PathBuf = is("/run/utmp"), any(), Live;
+        /// Messages an hour to terminals from one user who has authenticated, or from the clients of one
+        /// network. One more gets 451.
+        messages_an_hour: u32 = is(60u32), within(1, 1_000_000), Live;
+    }
+
     /// Mailboxes, whatever their domain.
     table mailboxes: Mailboxes {
         /// How many there may be before none is made for a first message any more. Those listed
@@ -396,6 +431,11 @@ impl Listed for Listener {
     fn when_absent(_: &Machine) -> Vec<Listener> {
         vec![Listener {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 2525)),
+            protocol: Protocol::Smtp,
+            accepts_mail: true,
+            strict_classic: false,
+            historic: Vec::new(),
+            historic_in_public: false,
         }]
     }
 

@@ -345,6 +345,8 @@ macro_rules! words {
     )+ };
 }
 
+pub(crate) use words;
+
 words! {
     Inquiry { Everybody "everybody", Trusted "trusted", Nobody "nobody" }
     ExpnInquiry {

@@ -519,3 +519,29 @@ fn an_inquiry_has_no_sender_and_is_not_put_off() {
     let start = "2:6 access[0].at is where nothing can be put off";
     assert!(said("then = \"defer\"")[0].starts_with(start));
 }
+
+#[test]
+fn a_listener_that_cannot_be_so_is_said() {
+    let said = problems(
+        "[[listener]]\naddress = '0.0.0.0:25'\nprotocol = 'lmtp'\nstrict_classic = true\n\
+         [[listener]]\naddress = '192.0.2.1:25'\nhistoric = ['send', 'ehlo-500', 'ehlo-502']\n\
+         [[listener]]\naddress = '127.0.0.1:26'\nhistoric = ['late-521', 'rset-201']\n",
+    );
+    assert_eq!(said.len(), 6, "{said:#?}");
+    assert!(said[0].starts_with("3:12 listener[0].protocol may not be LMTP at port 25"));
+    assert!(said[1].starts_with("4:18 listener[0].strict_classic knows no LMTP"));
+    assert!(said[2].starts_with("7:12 listener[1].historic would be reached from everywhere"));
+    assert!(said[3].starts_with("7:12 listener[1].historic answers EHLO in two ways"));
+    assert!(said[4].starts_with("10:12 listener[2].historic says 521 where mail is accepted"));
+    assert!(said[5].starts_with("10:25 listener[2].historic[1] is none of its words"));
+}
+
+#[test]
+fn the_historic_mode_in_public_has_to_be_confirmed() {
+    let listener = "[[listener]]\naddress = '192.0.2.1:25'\nhistoric = ['noop-200']\n";
+    assert_eq!(problems(listener).len(), 1);
+    let confirmed = format!("{listener}historic_in_public = true\n");
+    assert_eq!(problems(&confirmed), [""; 0]);
+    let private = listener.replace("192.0.2.1", "10.0.0.1");
+    assert_eq!(problems(&private), [""; 0]);
+}

@@ -1,10 +1,13 @@
-//! Opens the sockets that clients connect to, and says which `[[listener]]` each of them follows.
+//! Opens the sockets that clients connect to, and says which `[[listener]]` each of them follows, and what its
+//! sessions may do.
 
 use std::io;
 use std::net::SocketAddr;
 
-use postroad_config::settings;
+use postroad_config::{self as config, settings};
 use postroad_host::net::Listener;
+use postroad_session::server::{Historic, Quirk, Roles, Settings};
+use postroad_wire::peer::Protocol;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -19,16 +22,56 @@ pub(crate) struct Open {
     pub(crate) listener: Listener,
 }
 
+/// What a session of this listener may do, given what all may.
+pub(crate) fn session(listener: &settings::Listener, of_all: Settings) -> Settings {
+    let quirks = listener.historic.iter().map(|quirk| quirk_of(*quirk));
+    let historic = Historic::of(quirks);
+    let session = Settings {
+        protocol: match listener.protocol {
+            config::Protocol::Smtp => Protocol::Smtp,
+            config::Protocol::Lmtp => Protocol::Lmtp,
+        },
+        accepts_mail: listener.accepts_mail,
+        roles: Roles {
+            turn: historic.has(Quirk::Turn),
+            ..of_all.roles
+        },
+        historic,
+        ..of_all
+    };
+    match listener.strict_classic {
+        true => session.strictly_classic(),
+        false => session,
+    }
+}
+
+fn quirk_of(quirk: config::Quirk) -> Quirk {
+    match quirk {
+        config::Quirk::Send => Quirk::Send,
+        config::Quirk::Soml => Quirk::Soml,
+        config::Quirk::Saml => Quirk::Saml,
+        config::Quirk::Turn => Quirk::Turn,
+        config::Quirk::Rset200 => Quirk::Rset200,
+        config::Quirk::Rset504 => Quirk::Rset504,
+        config::Quirk::Noop200 => Quirk::Noop200,
+        config::Quirk::Vrfy502 => Quirk::Vrfy502,
+        config::Quirk::Rcpt521 => Quirk::Rcpt521,
+        config::Quirk::Ehlo500 => Quirk::Ehlo500,
+        config::Quirk::Ehlo502 => Quirk::Ehlo502,
+        config::Quirk::Ehlo550 => Quirk::Ehlo550,
+        config::Quirk::Late521 => Quirk::Late521,
+    }
+}
+
 /// The sockets handed over by systemd, or else those of the configuration. The error is for people.
 pub(crate) fn open(configured: &[settings::Listener]) -> Result<Vec<Open>, String> {
     let mut handed = listenfd::ListenFd::from_env();
     if handed.len() == 0 {
         return configured.iter().enumerate().map(bind).collect();
     }
-    let configured: Vec<_> = configured.iter().map(|listener| listener.address).collect();
     let sockets = (0..handed.len()).filter_map(|n| handed.take_tcp_listener(n).transpose());
     let listeners = sockets.map(|socket| socket.and_then(Listener::from_std));
-    let taken = listeners.map(|listener| take_over(listener.map_err(unusable)?, &configured));
+    let taken = listeners.map(|listener| take_over(listener.map_err(unusable)?, configured));
     taken.collect()
 }
 
@@ -45,14 +88,22 @@ fn bind((place, at): (usize, &settings::Listener)) -> Result<Open, String> {
     })
 }
 
-fn take_over(listener: Listener, configured: &[SocketAddr]) -> Result<Open, String> {
+fn take_over(listener: Listener, configured: &[settings::Listener]) -> Result<Open, String> {
     let address = listener.local_address().map_err(unusable)?;
-    let place = followed(address, configured).ok_or_else(|| {
+    let addresses: Vec<_> = configured.iter().map(|listener| listener.address).collect();
+    let place = followed(address, &addresses).ok_or_else(|| {
         format!(
             "no [[listener]] says what the socket at {address} is for, which was handed over; \
              add one with this address"
         )
     })?;
+    // The check of the configuration has seen another address.
+    if configured[place].is_historic_in_public(address.ip()) {
+        return Err(format!(
+            "the socket at {address}, which was handed over, would show the historic mode of its \
+             [[listener]] to everybody; confirm that with historic_in_public = true"
+        ));
+    }
     Ok(Open {
         place,
         address,

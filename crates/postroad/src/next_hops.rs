@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use postroad_clock::Mono;
 use postroad_delivery::{NextHop, NextHops, NoMailbox};
 use postroad_directory::{Mailboxes, NextHop as Hop, Resolution};
+use postroad_host::terminal::{Terminals, UserName};
 use postroad_queue::{Recipient, RouteKey};
 use postroad_server::Settings;
 use postroad_wire::address::{ForwardPath, Host, Limits, Mailbox};
@@ -20,6 +21,9 @@ pub(crate) struct Routing {
 
 impl NextHops for Routing {
     fn next_hop(&self, route: &RouteKey) -> NextHop {
+        if let Some(behind) = route.behind_terminals() {
+            return NextHop::Terminals { domain: behind.0 };
+        }
         // An operator sends a message to a next hop by naming it.
         if let Ok(peer) = route.0.parse() {
             return NextHop::Peer(peer);
@@ -39,6 +43,13 @@ impl NextHops for Routing {
                 why: format!("{host} is not a local domain, and no route leads there"),
             },
         }
+    }
+
+    fn terminals_of(&self, mailbox: &Mailbox) -> Option<(Arc<Terminals>, UserName)> {
+        let settings = self.settings.load();
+        let logins = &settings.rules.logins;
+        let user = logins.user(mailbox)?;
+        Some((Arc::clone(&logins.terminals), user))
     }
 
     fn may_be_made(&self, mailbox: &Mailbox) -> Result<(), NoMailbox> {

@@ -40,6 +40,8 @@ struct ToldByClients {
     handle: Handle,
     on_demand: OnDemand<RealClock>,
     timeouts: client::Timeouts,
+    spool: Spool<RealDisk>,
+    deliveries: InFlight,
 }
 
 impl Delivery for ToldByClients {
@@ -49,6 +51,14 @@ impl Delivery for ToldByClients {
 
     fn retried(&self) {
         self.handle.try_closed();
+    }
+
+    fn status(&self) -> Vec<String> {
+        let (queued, under_way) = (self.spool.len(), self.deliveries.count());
+        vec![
+            format!("Messages in the queue: {queued}"),
+            format!("Deliveries under way: {under_way}"),
+        ]
     }
 
     fn serve(&self, turned: Turned) -> Work<usize> {
@@ -138,6 +148,8 @@ impl Node {
             handle: delivery.clone(),
             on_demand,
             timeouts,
+            spool: spool.clone(),
+            deliveries: deliveries.clone(),
         };
         let (fresh, fresh_leases) = mpsc::channel::<Leased>(FRESH);
         let (stop_runner, stopped) = oneshot::channel();
@@ -155,6 +167,7 @@ impl Node {
             settings,
             counter: Counter::new(Counted(counted)),
             sent: Sent::default(),
+            sent_to_terminals: Sent::default(),
             resolver: Arc::new(Resolver::new(&config.dns.name_servers)),
             clock,
             body_budget: Budget::new(wiring::octets(config.limits.body_memory)),

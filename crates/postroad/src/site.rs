@@ -1,14 +1,17 @@
 //! Makes the rules of a site from its tables.
 
+use std::sync::Arc;
+
 use postroad_config::settings::Access;
 use postroad_config::{
     AccessAction, AccessReason, AccessStep, Config, ExpnInquiry, Inquiry, WhenFull,
 };
 use postroad_directory::DomainSet;
+use postroad_host::terminal::Terminals;
 use postroad_policy::Reason;
 use postroad_policy::access::{AccessRule, AccessRules, Action, Pattern, Step};
 use postroad_reply::Text;
-use postroad_server::{Inquiries, Lookups, Rules, SendingLimits};
+use postroad_server::{Inquiries, Logins, Lookups, Rules, SendingLimits};
 
 use crate::wiring;
 
@@ -24,9 +27,16 @@ pub(crate) fn rules(config: &Config) -> Rules {
         inquiries: Inquiries {
             vrfy_for_all: config.smtp.vrfy == Inquiry::Everybody,
             expn_for_all: config.smtp.expn == ExpnInquiry::Everybody,
+            status_for_all: config.smtp.status == Inquiry::Everybody,
             networks: config.smtp.inquiry_networks.clone(),
         },
         mailless: DomainSet::new(config.relay.no_mail_domains.iter().map(wiring::route_for)),
+        logins: logins(config),
+        sending_to_terminals: SendingLimits {
+            per_user: Some(config.terminals.messages_an_hour),
+            per_network: Some(config.terminals.messages_an_hour),
+            is_final: false,
+        },
         full_is_final: config.mailboxes.when_full == WhenFull::Refuse,
         sending: SendingLimits {
             per_user: config.sending.messages_per_user,
@@ -37,6 +47,18 @@ pub(crate) fn rules(config: &Config) -> Rules {
             senders: config.dns.check_senders,
             recipients: config.dns.check_recipients,
         },
+    }
+}
+
+/// Whose terminals messages can go to.
+fn logins(config: &Config) -> Logins {
+    let terminals = &config.terminals;
+    Logins {
+        terminals: Arc::new(Terminals {
+            utmp: terminals.logins.clone(),
+            devices: "/dev".into(),
+        }),
+        domains: DomainSet::new(terminals.domains.iter().map(wiring::route_for)),
     }
 }
 

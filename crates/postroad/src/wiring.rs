@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postroad_config::settings::OnDemand;
+use postroad_config::settings::{self, OnDemand};
 use postroad_config::{
     BareLineEnds, Config, ExpnInquiry, Inquiry, Level, LogFormat, RouteDomain, RouteHop, Size,
     Tells,
@@ -21,7 +21,7 @@ use postroad_session::server::{
 use postroad_spool::Options;
 use postroad_wire::address::{self, HeloName};
 
-use crate::site;
+use crate::{listeners, site};
 
 /// How long a message is leased to one attempt; long work renews it.
 const LEASE: Duration = Duration::from_secs(300);
@@ -30,9 +30,10 @@ const LEASE: Duration = Duration::from_secs(300);
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
 
 /// What is particular to a listener.
-fn listener(config: &Config) -> ListenerSettings {
+fn listener(config: &Config, listener: &settings::Listener) -> ListenerSettings {
+    let session = listeners::session(listener, session(config));
     ListenerSettings {
-        session: Arc::new(session(config)),
+        session: Arc::new(session),
     }
 }
 
@@ -80,6 +81,8 @@ fn session(config: &Config) -> Settings {
             binary_mime: config.smtp.binary_mime,
             ..Offered::default()
         },
+        status: config.smtp.status != Inquiry::Nobody,
+        qualified_names: config.smtp.qualified_names,
         roles: roles(config),
         ..Settings::new(config.server.hostname.clone())
     }
@@ -102,7 +105,11 @@ pub(crate) fn settings(config: &Config, directory: &Arc<Directory>) -> postroad_
         customers: customers(config),
         trusted_networks: config.relay.trusted_networks.clone(),
         rules: site::rules(config),
-        listeners: config.listener.iter().map(|_| listener(config)).collect(),
+        listeners: config
+            .listener
+            .iter()
+            .map(|of| listener(config, of))
+            .collect(),
         limits: server(config),
     }
 }

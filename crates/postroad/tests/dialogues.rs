@@ -20,14 +20,24 @@
 //! * `AS NAME` goes on as the client of this name, each with a connection of its own;
 //! * `UNTIL CODE COMMAND` gives the command until that is its reply, with RSET after each other one.
 //!
+//! * `LOGIN` opens a terminal and logs the user of the test in there, `LOGOUT` logs it out everywhere;
+//!   `MESG y` and `MESG n` let that terminal take messages or none, `HOLD` and `GO ON` are ^S and ^Q;
+//! * `SHOWN TEXT` waits until that terminal shows this text, and `NOTHING SHOWN` insists that it is blank.
+//!
+//! `@USER@` stands for the name of the user of the test, `@LOGINS@` in a setting for the list of who is
+//! logged in, `@PORT@` for a port that is free.
+//!
 //! Lines `DNS NAME ...` among the settings give a name server what it says of a domain (as
 //! `harness/name_server.rs` says), and `@DNS@` in a setting stands for its address.
 //!
 //! A line `DISK SIZE` among the settings gives the data folder a disk of that size. Where the machine
 //! lets nobody mount one, the dialogue is left out, which is said.
 //!
+//! With `POSTROAD_DIALOGUE=NAME` only those are played whose name has that in it.
+//!
 //! In the end it is known which rows of the reply table have been seen, each being a command and a
-//! code that answered it. Those that no dialogue has shown stand in `dialogues/not-seen.txt`.
+//! code that answered it. Those that no dialogue has shown stand in `dialogues/not-seen.txt`; once there are
+//! none it goes, and from then on each row of the table needs its dialogue.
 
 // A test from the outside: it has real time, files, sockets and processes, and prints what it did.
 #![allow(
@@ -45,10 +55,11 @@ use std::time::{Duration, Instant};
 
 use harness::asked::Asked;
 use harness::name_server::NameServer;
+use harness::terminal::{self, Terminal};
 use harness::tmpfs::Tmpfs;
 use harness::{Client, PATIENCE, Server};
 use nix::sys::signal::Signal;
-use postroad_reply::{Command, Situation};
+use postroad_reply::{Command, Situation, Source};
 
 /// Rows of the reply table: a command and a code that answered it.
 type Rows = BTreeSet<(Command, u16)>;
@@ -66,6 +77,10 @@ fn every_dialogue_goes_as_written() {
         .collect();
     files.sort();
     assert!(files.len() > 10, "only {} dialogues", files.len());
+    let only = std::env::var("POSTROAD_DIALOGUE").ok();
+    if let Some(name) = &only {
+        files.retain(|file| file.to_string_lossy().contains(name));
+    }
     let seen = Mutex::new(Rows::new());
     let failures = Mutex::new(Vec::new());
     let left_out = Mutex::new(0);
@@ -89,6 +104,9 @@ fn every_dialogue_goes_as_written() {
     let seen = seen.into_inner().expect("no player panicked");
     println!("{} dialogues, {} rows seen", files.len(), seen.len());
     let left_out = left_out.into_inner().expect("no player panicked");
+    if only.is_some() {
+        return;
+    }
     if left_out > 0 {
         println!("{left_out} dialogues left out: what they show is not looked for");
         return;
@@ -96,9 +114,14 @@ fn every_dialogue_goes_as_written() {
     compare_with_the_list(&folder.join("not-seen.txt"), &seen);
 }
 
-/// The list has exactly what was not seen: a row seen for the first time has to leave it.
+/// The list has exactly what was not seen: a row seen for the first time has to leave it. Where there is no
+/// list, every row of the table has to be seen.
 fn compare_with_the_list(file: &PathBuf, seen: &Rows) {
-    let text = std::fs::read_to_string(file).expect("read the list");
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => panic!("{}: {error}", file.display()),
+    };
     let listed: BTreeSet<String> = text
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
@@ -109,6 +132,12 @@ fn compare_with_the_list(file: &PathBuf, seen: &Rows) {
         .filter(|(row, _)| !seen.contains(row))
         .map(|((command, code), about)| (format!("{} {code}", command.name()), about))
         .collect();
+    let is_empty = !text.is_empty() && listed.is_empty();
+    assert!(
+        !is_empty,
+        "{}: every row is shown, so it can go",
+        file.display()
+    );
     let missing: Vec<String> = unseen
         .iter()
         .filter(|(row, _)| !listed.contains(*row))
@@ -156,6 +185,11 @@ fn play(file: &Path) -> Result<Option<Rows>, String> {
     let name_server = NameServer::start(zone.iter().map(|line| &line["DNS ".len()..]));
     let settings = settings.join("\n") + "\n";
     let settings = settings.replace("@DNS@", &name_server.address.to_string());
+    let logins = folder.path().join("utmp");
+    terminal::write_logins(&logins, &[]);
+    let user = terminal::user();
+    let settings = settings.replace("@LOGINS@", &logins.display().to_string());
+    let settings = settings.replace("@USER@", &user);
     let mut disk = None;
     if let Some(size) = disks.first().and_then(|line| line.strip_prefix("DISK ")) {
         disk = Tmpfs::mount(&folder.path().join("data"), size);
@@ -172,7 +206,11 @@ fn play(file: &Path) -> Result<Option<Rows>, String> {
         name: String::new(),
         others: BTreeMap::new(),
         seen: Rows::new(),
+        is_classic: settings.contains("strict_classic = true"),
+        terminals: Vec::new(),
+        logins,
     };
+    let text = text.replace("@USER@", &user);
     for (number, line) in text.lines().enumerate().skip(steps_from) {
         player
             .step(line)
@@ -195,6 +233,11 @@ struct Player<'a> {
     /// What others have said.
     others: BTreeMap<String, Talk>,
     seen: Rows,
+    /// The listener is held to the classic table.
+    is_classic: bool,
+    /// Where the user of the test is logged in, and where that stands.
+    terminals: Vec<Terminal>,
+    logins: PathBuf,
 }
 
 /// One connection of a dialogue and what has been read of the current reply.
@@ -243,6 +286,8 @@ impl Player<'_> {
         } else if line == "FREE" {
             self.disk.as_ref().ok_or("no disk")?.free();
             Ok(())
+        } else if self.terminal_step(line)? {
+            Ok(())
         } else if let Some(text) = line.strip_prefix("LOG ") {
             self.server.wait_for_line(|line| line.contains(text));
             Ok(())
@@ -274,6 +319,36 @@ impl Player<'_> {
         } else {
             Err("not a step of a dialogue".into())
         }
+    }
+
+    /// A step about terminals; false if it is none.
+    fn terminal_step(&mut self, line: &str) -> Result<bool, String> {
+        if line == "LOGOUT" {
+            terminal::write_logins(&self.logins, &[]);
+            self.terminals.clear();
+            return Ok(true);
+        }
+        if line == "LOGIN" {
+            self.terminals.push(Terminal::open());
+            terminal::write_logins(&self.logins, &self.terminals);
+            return Ok(true);
+        }
+        let last = self.terminals.last().ok_or("nobody is logged in");
+        if let Some(text) = line.strip_prefix("SHOWN ") {
+            last?.wait_for(text)?;
+        } else if line == "NOTHING SHOWN" {
+            match last?.seen() {
+                seen if seen.is_empty() => {}
+                seen => return Err(format!("the terminal shows {seen:?}")),
+            }
+        } else if let Some(to) = line.strip_prefix("MESG ") {
+            last?.mesg(to == "y");
+        } else if line == "HOLD" || line == "GO ON" {
+            last?.hold(line == "HOLD");
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     fn client(&mut self) -> Result<&mut Client, String> {
@@ -354,6 +429,15 @@ impl Player<'_> {
             let mut situations = command.situations();
             situations.any(|situation| situation.code.number() == code)
         });
+        let is_classic = |command: Command| {
+            let mut rows = command.situations().filter(|s| s.source == Source::Row);
+            rows.any(|situation| situation.code.number() == code)
+        };
+        // What answers no command of the classic table is as any of its commands has it.
+        let by_another = [Command::Connect, Command::Noop].map(is_classic);
+        if self.is_classic && !is_classic(asked) && by_another == [false; 2] {
+            return Err(format!("{code} is no classic reply to {}", asked.name()));
+        }
         match row {
             Some(command) => {
                 self.seen.insert((command, code));

@@ -27,6 +27,8 @@ impl Asked {
         }
         if std::mem::take(&mut self.in_data) {
             self.take_data();
+            // In LMTP more of them follow.
+            self.last = Some(Command::EndOfData);
             return Command::EndOfData;
         }
         if self.octets.is_empty() {

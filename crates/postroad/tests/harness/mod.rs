@@ -10,6 +10,7 @@ pub mod asked;
 pub mod hop;
 pub mod name_server;
 pub mod next_hop;
+pub mod terminal;
 pub mod tmpfs;
 
 use std::collections::BTreeMap;

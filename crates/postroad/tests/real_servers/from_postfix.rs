@@ -21,7 +21,7 @@ queue_run_delay = 1s
 debug_peer_list = ";
 
 /// A Postfix in front of a server that listens at a port known before.
-fn relaying(folder: &Path, port: u16, settings: &str) -> Option<Postfix> {
+pub(crate) fn relaying(folder: &Path, port: u16, settings: &str) -> Option<Postfix> {
     if !may_start("Postfix") {
         return None;
     }

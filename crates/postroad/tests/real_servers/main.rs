@@ -13,6 +13,7 @@
     unreachable_pub
 )]
 
+mod by_lmtp;
 mod dovecot;
 mod exim;
 mod from_postfix;
