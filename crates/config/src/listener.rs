@@ -57,6 +57,11 @@ words! {
 }
 
 impl Listener {
+    /// Whether mail is taken there by SMTP, from whoever means the server as a whole.
+    pub fn takes_mail(&self) -> bool {
+        self.protocol == Protocol::Smtp && self.accepts_mail
+    }
+
     /// Whether anybody could meet its historic mode at this address, and nobody has confirmed that this is
     /// meant.
     pub fn is_historic_in_public(&self, at: IpAddr) -> bool {

@@ -24,8 +24,10 @@ pub(crate) fn print(config: &Config, plan: &Plan, addresses: &[SocketAddr]) {
     if *plan == Plan::StayRoot {
         println!("  running as root, for want of a configuration that names a user");
     }
-    if let (Some(address), Some(recipient)) =
-        (addresses.first(), configuration::example_recipient(config))
+    // Sockets that were handed over need not be as many.
+    let mut listeners = addresses.iter().zip(&config.listener);
+    let first = listeners.find(|(_, listener)| listener.takes_mail());
+    if let (Some((address, _)), Some(recipient)) = (first, configuration::example_recipient(config))
     {
         println!("  send a first message:");
         println!(

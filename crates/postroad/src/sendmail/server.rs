@@ -73,9 +73,11 @@ impl Server {
     }
 }
 
-/// Where the first listener is reached from this machine.
+/// Where the first listener that takes mail by SMTP is reached from this machine.
 fn of_listener(config: &Config) -> Result<SocketAddr, Failure> {
-    let address = config.listener.first().map(|listener| listener.address);
+    let mut listeners = config.listener.iter();
+    let address = listeners.find(|listener| listener.takes_mail());
+    let address = address.map(|listener| listener.address);
     let Some(address) = address.filter(|address| address.port() != 0) else {
         let words = "the configuration names no port of a listener; name the server with --server";
         return Err(Failure::new(Status::Config, words));
