@@ -1,6 +1,6 @@
 //! VRFY, EXPN and HELP.
 
-use super::{Way, by, idle, never};
+use super::{Way, by, never};
 
 pub(super) fn vrfy(name: &str) -> Option<Way> {
     Some(match name {
@@ -47,7 +47,10 @@ pub(super) fn vrfy(name: &str) -> Option<Way> {
             "VRFY is closed to this client, whatever it asks.",
             &["smtp.vrfy", "smtp.inquiry_networks"],
         ),
-        "NotImplemented" => idle("Not yet: the historic mode that brings it isn't built."),
+        "NotImplemented" => by(
+            "VRFY on a listener with `vrfy-502`.",
+            &["listener.historic"],
+        ),
         "ParameterNotImplemented" => by(
             "Something stands behind the string that is no parameter of VRFY.",
             &["smtp.vrfy"],
@@ -103,7 +106,10 @@ pub(super) fn expn(name: &str) -> Option<Way> {
 
 pub(super) fn help(name: &str) -> Option<Way> {
     Some(match name {
-        "Status" => never("Not yet: HELP shows no status to anybody."),
+        "Status" => by(
+            "A client that may see it asks `HELP STATUS`.",
+            &["smtp.status", "smtp.inquiry_networks"],
+        ),
         "Help" => by("A client asks for help.", &["smtp.help"]),
         "TopicUnknown" => by(
             "A client asks for help on something that is no command here.",

@@ -192,7 +192,10 @@ fn rcpt_refused(name: &str) -> Option<Way> {
             "The recipient's domain takes no mail: by a list here, or by a null MX.",
             &["relay.no_mail_domains", "dns.check_recipients"],
         ),
-        "DomainMaillessHistoric" => never("Not yet: the historic mode that brings it isn't built."),
+        "DomainMaillessHistoric" => by(
+            "The recipient's domain takes no mail, on a listener with `rcpt-521`.",
+            &["listener.historic", "relay.no_mail_domains"],
+        ),
         _ => return None,
     })
 }
@@ -286,9 +289,10 @@ pub(super) fn end_of_data(name: &str) -> Option<Way> {
     Some(match name {
         "Accepted" => by("The message is on disk, with its envelope.", &["data_dir"]),
         "Discarded" => idle("Not yet: no rule discards messages."),
-        "QuotaPassed" => {
-            idle("Not: quotas are asked at RCPT, and what was taken there is delivered.")
-        }
+        "QuotaPassed" => by(
+            "A recipient's mailbox has no room for the message, on an LMTP listener; elsewhere quotas are asked at RCPT.",
+            &["listener.protocol", "mailboxes.when_full"],
+        ),
         "TooBigForMailbox" => by(
             "The message, whose size wasn't declared, is bigger than each of its mailboxes takes.",
             &["domain.message_size", "quota.message_size"],

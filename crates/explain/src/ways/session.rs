@@ -2,19 +2,23 @@
 
 use postroad_reply::{Command, Situation};
 
-use super::{Way, by, idle, never};
+use super::{Way, by, idle};
 
-const HISTORIC: &str = "Not yet: the historic mode that brings it isn't built.";
-const TERMINALS: &str =
-    "Not yet: the command is known and answered by 502, for delivery to terminals isn't built.";
-const NO_LMTP: &str = "Not yet: there are no LMTP listeners.";
 const NO_TLS: &str = "Not yet: no setting turns TLS on.";
 const NO_AUTH: &str = "Not yet: no setting turns AUTH on.";
 const NO_ATRN: &str = "Not yet: no setting turns ATRN on.";
-const NO_MAILLESS: &str = "Not yet: no setting makes a listener that takes no mail.";
+const NO_TURN: &str = "Not yet: nobody can prove who it is.";
+
+/// A switch of the historic mode.
+const fn historic(how: &'static str) -> Way {
+    by(how, &["listener.historic"])
+}
 
 pub(super) fn mailless() -> Way {
-    idle(NO_MAILLESS)
+    by(
+        "The listener takes no mail (`listener.accepts_mail = false`).",
+        &["listener.accepts_mail"],
+    )
 }
 
 pub(super) fn connect(name: &str) -> Option<Way> {
@@ -23,7 +27,10 @@ pub(super) fn connect(name: &str) -> Option<Way> {
             "A client connects, and nothing stands against it.",
             &["listener.address"],
         ),
-        "LmtpReady" => idle(NO_LMTP),
+        "LmtpReady" => by(
+            "A client connects to an LMTP listener, and nothing stands against it.",
+            &["listener.protocol"],
+        ),
         "Unavailable" => by(
             "The spool can't take messages: its disk is below the floor, or can't be written.",
             &["spool.free_space_floor", "spool.free_inode_floor"],
@@ -56,7 +63,10 @@ pub(super) fn hello(situation: &Situation) -> Option<Way> {
             "A client says LHLO on an SMTP listener.",
             &["listener.address"],
         ),
-        _ if lhlo => idle(NO_LMTP),
+        "NameNotImplemented" => by(
+            "A client says LHLO with an address literal of an unknown kind, or without a dot where one is demanded.",
+            &["listener.protocol", "smtp.qualified_names"],
+        ),
         "Greeted" => by(
             "A client greets with a name or an address literal.",
             &["hostname"],
@@ -69,10 +79,17 @@ pub(super) fn hello(situation: &Situation) -> Option<Way> {
             "A client names itself by an address literal of an unknown kind, such as `[x400:...]`.",
             &[],
         ),
-        "NameNotQualified" => never("Not yet: no setting demands a fully-qualified name."),
-        "WrongProtocol" => idle(NO_LMTP),
-        "SwitchedOff" => never("Not yet: no setting switches ESMTP off."),
-        "NotImplemented" => never(HISTORIC),
+        "NameNotQualified" => by(
+            "A client's name has no dot, where one is demanded of clients that aren't trusted.",
+            &["smtp.qualified_names", "relay.trusted_networks"],
+        ),
+        "WrongProtocol" => by(
+            "A client says HELO or EHLO on an LMTP listener.",
+            &["listener.protocol"],
+        ),
+        "SwitchedOff" => historic("EHLO on a listener with `ehlo-550`."),
+        "Unrecognised" => historic("EHLO on a listener with `ehlo-500`."),
+        "NotImplemented" => historic("EHLO on a listener with `ehlo-502`."),
         "BadArgument" => by(
             "A client greets without a name, or with one that is none.",
             &["limits.domain"],
@@ -86,7 +103,10 @@ pub(super) fn simple(situation: &Situation) -> Option<Way> {
         "Done" => by("A client gives the command.", &[]),
         "Goodbye" => by("A client gives the command.", &["hostname"]),
         "HasArgument" => by("A client gives the command with an argument.", &[]),
-        "Nonstandard" | "ParameterNotImplemented" => never(HISTORIC),
+        "Nonstandard" => historic("The command on a listener with `rset-200` or `noop-200`."),
+        "ParameterNotImplemented" => {
+            historic("The command with an argument, on a listener with `rset-504`.")
+        }
         _ => return None,
     })
 }
@@ -124,17 +144,47 @@ pub(super) fn auth(name: &str) -> Option<Way> {
 
 /// SEND, SOML and SAML, which are alike.
 pub(super) fn terminal(situation: &Situation) -> Option<Way> {
-    match situation.name {
-        "SwitchedOff" => Some(by(
-            "A client gives the command, whatever its arguments are.",
-            &[],
-        )),
-        "Accepted" | "SenderAllocation" | "LocalError" | "LookupFailed" | "StorageShort"
-        | "Refused" | "BadSequence" | "BadPath" | "BadParameter" | "BadShape" => {
-            Some(never(TERMINALS))
+    Some(match situation.name {
+        "SwitchedOff" => by(
+            "A client gives the command, whatever its arguments are, on a listener that doesn't have it.",
+            &["listener.historic"],
+        ),
+        "Accepted" => {
+            historic("A client of this machine, or one that has authenticated, gives the command.")
         }
-        _ => None,
-    }
+        "SenderAllocation" => by(
+            "The user or the network has sent as many messages as it may in an hour.",
+            &[
+                "sending.messages_per_user",
+                "sending.messages_per_network",
+                "sending.when_spent",
+            ],
+        ),
+        "LocalError" => by(
+            "It can't be read who is logged in, the spool can't be written, or the client has sent as many messages to \
+             terminals as it may in an hour.",
+            &["terminals.logins", "terminals.messages_an_hour"],
+        ),
+        "LookupFailed" => by(
+            "The domain of the sender can't be looked up.",
+            &["dns.check_senders"],
+        ),
+        "StorageShort" => by(
+            "The disk is below its floor, or there is no memory for the envelope.",
+            &["spool.free_space_floor", "limits.envelope_memory"],
+        ),
+        "Refused" => by(
+            "The client is neither on this machine nor has it authenticated; or a rule of access refuses it.",
+            &["listener.historic", "access.then"],
+        ),
+        "BadSequence" => {
+            historic("A client gives the command before a greeting, or in a transaction.")
+        }
+        "BadPath" => historic("The path isn't in `<>`, or is no address in ASCII."),
+        "BadParameter" => historic("Something stands behind the path."),
+        "BadShape" => historic("A client gives the command without `FROM:`."),
+        _ => return None,
+    })
 }
 
 pub(super) fn turn(name: &str) -> Option<Way> {
@@ -143,7 +193,17 @@ pub(super) fn turn(name: &str) -> Option<Way> {
             "A client gives the command, whatever its arguments are.",
             &[],
         )),
-        "RolesChanged" | "Refused" | "BadSequence" | "HasArgument" => Some(idle(HISTORIC)),
+        "Refused" => Some(by(
+            "A client that hasn't proved that it is a customer gives the command, on a listener with `turn`.",
+            &["listener.historic", "on_demand.users"],
+        )),
+        "BadSequence" => Some(historic(
+            "A client gives the command before a greeting, or in a transaction, on a listener with `turn`.",
+        )),
+        "HasArgument" => Some(historic(
+            "A client gives the command with an argument, on a listener with `turn`.",
+        )),
+        "RolesChanged" => Some(idle(NO_TURN)),
         _ => None,
     }
 }
