@@ -1,5 +1,11 @@
 //! The index written down, so that a start reads only what the log has grown by since.
 //!
+//! It is written in pieces, and mail goes on between them: a message may be in it as it is when its
+//! piece is written, or not be in it, though the log says otherwise up to the place where the checkpoint
+//! began. What the log says behind that place is read after the checkpoint, from there on and in its
+//! order, and says again what the pieces saw of it: the last frames of a message decide, whatever
+//! of it was known before.
+//!
 //! A checkpoint is never needed: what it says is in the log too. One that is missing, damaged, or
 //! speaks of segments that are gone is passed over, and the whole log is read.
 
@@ -7,16 +13,16 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-use crc32c::crc32c;
+use crc32c::{crc32c, crc32c_append, crc32c_combine};
 use postroad_clock::UnixMs;
 use postroad_host::disk::{Disk, DiskFile, Open};
 use postroad_reply::QueueId;
 
 use crate::damage;
 use crate::frame::{Key, u32_at, u64_at};
-use crate::index::{Held, Index, Place};
+use crate::index::{Entry, Held, Index, Place};
 use crate::options::Options;
-use crate::segment::SegmentNo;
+use crate::segment::{self, SegmentNo};
 use crate::shared::{Core, Shared};
 
 const NAME: &str = "checkpoint";
@@ -27,15 +33,37 @@ const HEADER: usize = 64;
 /// An entry without its route: id, two places, due, flags, length of the route.
 const ENTRY: usize = 42;
 
-/// The index at one moment, as octets.
+/// What a checkpoint begins with.
 #[derive(Debug)]
-pub(crate) struct Snapshot(Vec<u8>);
+pub(crate) struct Begun {
+    /// The header and the list of segments. The number of entries and the checksum are not in it yet.
+    head: Vec<u8>,
+    /// No message with a later id is written: the log says all of it.
+    last: QueueId,
+    /// How many messages there are.
+    messages: usize,
+}
 
-impl Snapshot {
-    /// How long it is.
-    pub(crate) fn len(&self) -> u64 {
-        self.0.len() as u64
+impl Begun {
+    /// How long the checkpoint will be, without the names of routes.
+    pub(crate) fn least_len(&self) -> u64 {
+        (self.head.len() + self.messages * ENTRY) as u64
     }
+}
+
+/// A checkpoint on its way to the disk.
+#[derive(Debug)]
+pub(crate) struct Writing<F> {
+    file: F,
+    begun: Begun,
+    /// The last message that was written.
+    cursor: Option<QueueId>,
+    entries: u64,
+    /// The length and the checksum of the entries.
+    len: u64,
+    crc: u32,
+    /// How much of them was synced.
+    synced: u64,
 }
 
 /// A checkpoint that was read.
@@ -69,66 +97,123 @@ pub(crate) fn path(options: &Options) -> PathBuf {
     options.folder.join(NAME)
 }
 
-/// Takes the index down. All it says must be durable.
-pub(crate) fn take<F>(
-    core: &Core<F>,
-    covers: (SegmentNo, u64),
-    next_batch: u64,
-    last_id: u64,
-) -> Snapshot {
-    let mut octets = vec![0; HEADER];
-    octets[..8].copy_from_slice(MAGIC);
-    octets[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    octets[16..20].copy_from_slice(&covers.0.0.to_le_bytes());
-    octets[24..32].copy_from_slice(&covers.1.to_le_bytes());
-    octets[32..40].copy_from_slice(&next_batch.to_le_bytes());
-    octets[40..48].copy_from_slice(&last_id.to_le_bytes());
-    octets[48..56].copy_from_slice(&(core.log.segments.len() as u64).to_le_bytes());
-    octets[56..64].copy_from_slice(&(core.index.len() as u64).to_le_bytes());
+/// Begins a checkpoint of all that the log says before `covers`, which must be durable.
+pub(crate) fn begin<F>(core: &Core<F>, covers: (SegmentNo, u64), next_batch: u64) -> Begun {
+    let mut head = vec![0; HEADER];
+    head[..8].copy_from_slice(MAGIC);
+    head[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    head[16..20].copy_from_slice(&covers.0.0.to_le_bytes());
+    head[24..32].copy_from_slice(&covers.1.to_le_bytes());
+    head[32..40].copy_from_slice(&next_batch.to_le_bytes());
+    head[40..48].copy_from_slice(&core.last_id.to_le_bytes());
+    head[48..56].copy_from_slice(&(core.log.segments.len() as u64).to_le_bytes());
     for (number, segment) in &core.log.segments {
-        octets.extend_from_slice(&number.0.to_le_bytes());
-        octets.extend_from_slice(&segment.epoch.to_le_bytes());
+        head.extend_from_slice(&number.0.to_le_bytes());
+        head.extend_from_slice(&segment.epoch.to_le_bytes());
     }
-    for (id, entry) in core.index.after(None) {
-        let key = core.index.key(entry);
-        let (due, route) = key
-            .due
-            .as_ref()
-            .map_or((0, ""), |(due, route)| (due.0, route));
-        let change = entry.change().unwrap_or(Held {
-            len: 0,
-            ..entry.base
-        });
-        octets.extend_from_slice(&id.0.to_le_bytes());
-        for held in [entry.base, change] {
-            octets.extend_from_slice(&held.place.segment.0.to_le_bytes());
-            octets.extend_from_slice(&held.place.offset.to_le_bytes());
-            octets.extend_from_slice(&held.len.to_le_bytes());
-        }
-        octets.extend_from_slice(&due.to_le_bytes());
-        let flags = [
-            key.due.is_some(),
-            key.held,
-            key.waiting,
-            entry.has_body_file(),
-        ];
-        let flags = flags
-            .iter()
-            .rev()
-            .fold(0u8, |bits, flag| bits << 1 | u8::from(*flag));
-        // A route is a domain, at most 255 octets.
-        let len = u8::try_from(route.len()).unwrap_or(u8::MAX);
-        octets.extend_from_slice(&[flags, len]);
-        octets.extend_from_slice(&route.as_bytes()[..usize::from(len)]);
+    Begun {
+        head,
+        last: QueueId(core.last_id),
+        messages: core.index.len(),
     }
-    let crc = crc32c(&octets);
-    octets[12..16].copy_from_slice(&crc.to_le_bytes());
-    Snapshot(octets)
 }
 
-/// Writes a checkpoint in the place of the former, which stays until the new one is whole.
-pub(crate) fn write<D: Disk>(shared: &Shared<D>, snapshot: &Snapshot) -> io::Result<()> {
-    damage::write_whole(&shared.disk, &shared.options.folder, NAME, &snapshot.0)
+impl<F: DiskFile> Writing<F> {
+    /// Starts to write beside the former checkpoint, which stays until this one is whole.
+    pub(crate) fn start<D>(shared: &Shared<D>, begun: Begun) -> io::Result<Writing<F>>
+    where
+        D: Disk<File = F>,
+    {
+        let file = damage::begin_whole(&shared.disk, &shared.options.folder, NAME)?;
+        file.write_all_at(&begun.head, 0)?;
+        Ok(Writing {
+            file,
+            begun,
+            cursor: None,
+            entries: 0,
+            len: 0,
+            crc: 0,
+            synced: 0,
+        })
+    }
+
+    /// Writes the next piece; true once that was the last.
+    pub(crate) fn go_on<D: Disk<File = F>>(&mut self, shared: &Shared<D>) -> io::Result<bool> {
+        let most = shared.options.checkpoint_piece;
+        let (octets, written) = self.next_piece(&shared.core().index, most);
+        let at = self.begun.head.len() as u64 + self.len;
+        self.file.write_all_at(&octets, at)?;
+        self.entries += written as u64;
+        self.len += octets.len() as u64;
+        self.crc = crc32c_append(self.crc, &octets);
+        if written == most {
+            if self.len - self.synced >= segment::SYNCED {
+                // As with zeros: behind all of it at once a batch of mail would wait for long.
+                self.file.sync_data()?;
+                self.synced = self.len;
+            }
+            return Ok(false);
+        }
+        let head = self.whole_head();
+        self.file.write_all_at(&head, 0)?;
+        damage::end_whole(&shared.disk, &shared.options.folder, NAME, &self.file)?;
+        Ok(true)
+    }
+
+    /// At most so many entries as octets, and how many they are.
+    fn next_piece(&mut self, index: &Index, most: usize) -> (Vec<u8>, usize) {
+        let mut octets = Vec::new();
+        let mut written = 0;
+        let last = self.begun.last;
+        let entries = index.after(self.cursor).take_while(|(id, _)| *id <= last);
+        for (id, entry) in entries.take(most) {
+            encode_entry(&mut octets, id, entry, index);
+            self.cursor = Some(id);
+            written += 1;
+        }
+        (octets, written)
+    }
+
+    fn whole_head(&self) -> Vec<u8> {
+        let mut head = self.begun.head.clone();
+        head[56..64].copy_from_slice(&self.entries.to_le_bytes());
+        // What is in memory fits a usize.
+        let crc = crc32c_combine(crc32c(&head), self.crc, self.len as usize);
+        head[12..16].copy_from_slice(&crc.to_le_bytes());
+        head
+    }
+}
+
+fn encode_entry(octets: &mut Vec<u8>, id: QueueId, entry: &Entry, index: &Index) {
+    let due = index.due_by(entry);
+    let (at, route) = due.map_or((0, ""), |(at, route)| (at.0, route));
+    let change = entry.change().unwrap_or(Held {
+        len: 0,
+        ..entry.base
+    });
+    let flags = [
+        due.is_some(),
+        entry.is_held(),
+        entry.is_waiting(),
+        entry.has_body_file(),
+    ];
+    let flags = flags
+        .iter()
+        .rev()
+        .fold(0u8, |bits, flag| bits << 1 | u8::from(*flag));
+    // A route is a domain, at most 255 octets.
+    let len = u8::try_from(route.len()).unwrap_or(u8::MAX);
+    let mut fixed = [0; ENTRY];
+    fixed[..8].copy_from_slice(&id.0.to_le_bytes());
+    for (held, fixed) in [entry.base, change].iter().zip(fixed[8..].chunks_mut(12)) {
+        fixed[..4].copy_from_slice(&held.place.segment.0.to_le_bytes());
+        fixed[4..8].copy_from_slice(&held.place.offset.to_le_bytes());
+        fixed[8..].copy_from_slice(&held.len.to_le_bytes());
+    }
+    fixed[32..40].copy_from_slice(&at.to_le_bytes());
+    fixed[40..].copy_from_slice(&[flags, len]);
+    octets.extend_from_slice(&fixed);
+    octets.extend_from_slice(&route.as_bytes()[..usize::from(len)]);
 }
 
 /// Reads the checkpoint.
@@ -225,12 +310,9 @@ impl<D: Disk> crate::committer::Committer<D> {
             return;
         };
         let covers = (current.segment.number, current.end);
-        let snapshot = {
-            let core = self.shared.core();
-            take(&core, covers, self.next_batch, core.last_id)
-        };
+        let begun = begin(&self.shared.core(), covers, self.next_batch);
         self.grown = 0;
-        self.last_checkpoint = snapshot.len();
-        self.shared.chores.write_checkpoint(snapshot);
+        self.last_checkpoint = begun.least_len();
+        self.shared.chores.write_checkpoint(begun);
     }
 }

@@ -91,14 +91,33 @@ pub(crate) fn write_whole<D: Disk>(
     name: &str,
     octets: &[u8],
 ) -> io::Result<()> {
-    let unfinished = folder.join(format!("{name}.new"));
+    let file = begin_whole(disk, folder, name)?;
+    file.write_all_at(octets, 0)?;
+    end_whole(disk, folder, name, &file)
+}
+
+/// Begins a file that gets its name when it is whole.
+pub(crate) fn begin_whole<D: Disk>(disk: &D, folder: &Path, name: &str) -> io::Result<D::File> {
+    let unfinished = unfinished(folder, name);
     if disk.exists(&unfinished)? {
         disk.remove(&unfinished)?;
     }
-    let file = disk.open(&unfinished, Open::CreateNew)?;
-    file.write_all_at(octets, 0)?;
+    disk.open(&unfinished, Open::CreateNew)
+}
+
+/// Gives a file its name, in the place of what had it.
+pub(crate) fn end_whole<D: Disk>(
+    disk: &D,
+    folder: &Path,
+    name: &str,
+    file: &D::File,
+) -> io::Result<()> {
     // Durability: octets before their name, and both before the caller goes on.
     file.sync_data()?;
-    disk.rename(&unfinished, &folder.join(name))?;
+    disk.rename(&unfinished(folder, name), &folder.join(name))?;
     disk.sync_dir(folder)
+}
+
+fn unfinished(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.new"))
 }

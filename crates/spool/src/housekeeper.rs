@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use postroad_host::disk::Disk;
 use postroad_reply::QueueId;
 
-use crate::checkpoint::{self, Snapshot};
+use crate::checkpoint::{self, Begun, Writing};
 use crate::damage::{Report, What};
 use crate::segment::{self, Zeros};
 use crate::shared::Shared;
@@ -25,8 +25,8 @@ struct List {
     bodies: VecDeque<QueueId>,
     /// A free segment is wanted.
     segment: bool,
-    /// The newest state of the index, to be written down.
-    snapshot: Option<Snapshot>,
+    /// A checkpoint is to be written that begins so.
+    checkpoint: Option<Begun>,
     closed: bool,
 }
 
@@ -44,8 +44,8 @@ impl Chores {
     }
 
     /// The index is to be written down.
-    pub(crate) fn write_checkpoint(&self, snapshot: Snapshot) {
-        self.lock().snapshot = Some(snapshot);
+    pub(crate) fn write_checkpoint(&self, begun: Begun) {
+        self.lock().checkpoint = Some(begun);
         self.arrived.notify_one();
     }
 
@@ -66,24 +66,31 @@ impl Chores {
 #[derive(Debug)]
 pub struct Housekeeper<D: Disk> {
     shared: Arc<Shared<D>>,
+    /// The checkpoint that is being written.
+    writing: Option<Writing<D::File>>,
 }
 
 impl<D: Disk> Housekeeper<D> {
     pub(crate) fn new(shared: Arc<Shared<D>>) -> Housekeeper<D> {
-        Housekeeper { shared }
+        Housekeeper {
+            shared,
+            writing: None,
+        }
     }
 
-    /// Does all that waits. True if there was something.
+    /// Does all that waits, of a checkpoint the next piece. True if there was something.
     pub fn step(&mut self) -> bool {
-        let (bodies, segment, snapshot) = {
+        let (bodies, segment, begun) = {
             let mut list = self.shared.chores.lock();
-            (
-                std::mem::take(&mut list.bodies),
-                std::mem::take(&mut list.segment),
-                list.snapshot.take(),
-            )
+            // One after the other: the next begins when this one is whole.
+            let begun = match self.writing {
+                None => list.checkpoint.take(),
+                Some(_) => None,
+            };
+            let bodies = std::mem::take(&mut list.bodies);
+            (bodies, std::mem::take(&mut list.segment), begun)
         };
-        let any = !bodies.is_empty() || segment || snapshot.is_some();
+        let any = !bodies.is_empty() || segment || begun.is_some() || self.writing.is_some();
         for id in bodies {
             self.remove_body(id);
         }
@@ -94,13 +101,25 @@ impl<D: Disk> Housekeeper<D> {
                 have_free_segments(&self.shared, wanted, Zeros::Written)
             };
         }
-        if let Some(snapshot) = snapshot
-            && let Err(e) = checkpoint::write(&self.shared, &snapshot)
-        {
+        if let Err(e) = self.write_some(begun) {
             // The log is all that counts; the next start takes longer.
+            self.writing = None;
             self.report(checkpoint::path(&self.shared.options), &e);
         }
         any
+    }
+
+    /// Writes the next piece of a checkpoint, of one that has just begun the first.
+    fn write_some(&mut self, begun: Option<Begun>) -> io::Result<()> {
+        if let Some(begun) = begun {
+            self.writing = Some(Writing::start(&self.shared, begun)?);
+        }
+        if let Some(writing) = &mut self.writing
+            && writing.go_on(&self.shared)?
+        {
+            self.writing = None;
+        }
+        Ok(())
     }
 
     /// Loops [`step`](Housekeeper::step) until the spool is closed.
@@ -108,7 +127,7 @@ impl<D: Disk> Housekeeper<D> {
         loop {
             while self.step() {}
             let idle = |list: &mut List| {
-                list.bodies.is_empty() && !list.segment && list.snapshot.is_none() && !list.closed
+                list.bodies.is_empty() && !list.segment && list.checkpoint.is_none() && !list.closed
             };
             let list = self.shared.chores.lock();
             let waited = self.shared.chores.arrived.wait_while(list, idle);

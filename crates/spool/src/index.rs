@@ -136,12 +136,18 @@ impl Index {
             .map(|(id, e)| (*id, e))
     }
 
+    /// When an entry is due and by which route, if it is some time.
+    pub(crate) fn due_by(&self, entry: &Entry) -> Option<(UnixMs, &str)> {
+        let is_due = entry.has(DUE);
+        is_due.then(|| (UnixMs(entry.due), self.routes.name(entry.route)))
+    }
+
     /// What an entry's frames would say of its state.
     pub(crate) fn key(&self, entry: &Entry) -> Key {
         Key {
-            due: entry
-                .has(DUE)
-                .then(|| (UnixMs(entry.due), self.routes.name(entry.route).to_owned())),
+            due: self
+                .due_by(entry)
+                .map(|(due, route)| (due, route.to_owned())),
             held: entry.is_held(),
             waiting: entry.is_waiting(),
         }

@@ -26,6 +26,9 @@ pub struct Options {
     /// A checkpoint is written each time the log has grown by so many octets, or by four times
     /// the last checkpoint if that is more.
     pub checkpoint_octets: u64,
+    /// How many messages are written into a checkpoint at a time: meanwhile nobody else gets at the
+    /// index.
+    pub checkpoint_piece: usize,
     /// How long a settle without a notice waits for others to share its flush with.
     pub settle_delay: Duration,
     /// How long until the disk is tried again after trouble, and its room is looked at while nothing
@@ -51,6 +54,7 @@ impl Options {
             floor_octets: 64 * 1024 * 1024,
             floor_inodes: 1000,
             checkpoint_octets: 256 * 1024 * 1024,
+            checkpoint_piece: 4096,
             settle_delay: Duration::from_millis(10),
             probe_interval: Duration::from_secs(1),
             waiting_requests: 1024,
@@ -66,6 +70,7 @@ impl Options {
         let quarter = (self.segment_octets / 4) as usize;
         self.body_file_threshold = self.body_file_threshold.min(quarter);
         self.reserve_segments = self.reserve_segments.max(2);
+        self.checkpoint_piece = self.checkpoint_piece.max(1);
         self
     }
 }

@@ -215,8 +215,8 @@ pub(crate) fn make_free<D: Disk>(
     disk.sync_dir(folder)
 }
 
-/// So many octets of zeros go to the disk at once: a multiple of [`ZEROS`].
-const SYNCED: u64 = 4 << 20;
+/// So many octets that nobody waits for go to the disk at once: a multiple of [`ZEROS`].
+pub(crate) const SYNCED: u64 = 4 << 20;
 
 /// Fills a new file with zeros.
 fn fill<D: Disk>(disk: &D, path: &Path, len: u64, how: Zeros) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use postroad_host::chance::Chance;
-use postroad_host::clock::RealClock;
+use postroad_host::clock::{Clock, RealClock};
 use postroad_host::disk::Disk;
 use postroad_host::disk::real::RealDisk;
 use postroad_host::disk::sim::SimDisk;
@@ -28,11 +28,15 @@ fn start<D: Disk>(disk: D, folder: PathBuf) -> Running<D> {
         body_file_threshold: 8 * 1024,
         fresh_memory: 256 * 1024,
         checkpoint_octets: 32 * 1024,
+        checkpoint_piece: 3,
         floor_octets: 0,
         floor_inodes: 0,
         ..Options::new(folder)
     };
-    let opened = Spool::open(disk, options, Chance::from_seed(1), Arc::new(RealClock)).unwrap();
+    // Each start draws epochs of its own: with those of an earlier one, what that left in a file that is
+    // used again would verify.
+    let chance = Chance::from_seed(RealClock.mono().0);
+    let opened = Spool::open(disk, options, chance, Arc::new(RealClock)).unwrap();
     let Opened {
         spool,
         committer,

@@ -91,6 +91,8 @@ impl Simulated for Spool<SimDisk> {
             floor_octets: 0,
             floor_inodes: 0,
             checkpoint_octets: plan.checkpoint,
+            // So few that mail goes on while one is written.
+            checkpoint_piece: 3,
             ..Options::new(start.folder.to_owned())
         };
         if let Some(adjust) = plan.adjust {

@@ -43,6 +43,7 @@ pub(crate) fn options() -> Options {
         floor_octets: 0,
         floor_inodes: 0,
         checkpoint_octets: 1 << 40,
+        checkpoint_piece: 2,
         ..Options::new(PathBuf::from("/spool"))
     }
 }
