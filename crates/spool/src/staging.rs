@@ -92,7 +92,7 @@ pub struct SpoolStaged<D: Disk> {
     id: QueueId,
     grant: Grant,
     /// What came and is in no file yet.
-    buffer: BytesMut,
+    waiting: Pieces,
     file: Option<BodyFile<D::File>>,
     /// The name of the body file; the job that writes it has it too.
     name: Option<Arc<BodyName<D>>>,
@@ -118,12 +118,93 @@ impl<D: Disk> Drop for BodyName<D> {
     }
 }
 
+/// Octets that came and are in no file yet, in their order.
+#[derive(Debug, Default)]
+struct Pieces {
+    /// What is kept as it came.
+    whole: Vec<Bytes>,
+    /// What came behind that and was copied together.
+    joined: BytesMut,
+    len: usize,
+}
+
+/// A piece of so many octets is worth keeping as it came: it takes less time than to copy it, and the buffer it
+/// was read into is at most twice as long (`READ_DATA` in the server's connection).
+const WHOLE: usize = 32 * 1024;
+
+impl Pieces {
+    /// Takes what comes next into one buffer with what came before.
+    fn join(&mut self, octets: &[u8]) {
+        self.joined.extend_from_slice(octets);
+        self.len += octets.len();
+    }
+
+    /// Takes what comes next as it is, if it is long enough.
+    fn push(&mut self, octets: Bytes) {
+        if octets.len() < WHOLE {
+            return self.join(&octets);
+        }
+        self.len += octets.len();
+        self.close();
+        self.whole.push(octets);
+    }
+
+    fn close(&mut self) {
+        if !self.joined.is_empty() {
+            self.whole.push(self.joined.split().freeze());
+        }
+    }
+
+    /// All there is.
+    fn take(&mut self) -> Vec<Bytes> {
+        self.close();
+        self.len = 0;
+        mem::take(&mut self.whole)
+    }
+}
+
 /// A body file being written. While a job writes it, it is with the job.
 #[derive(Debug)]
 struct BodyFile<F> {
-    file: Arc<F>,
+    file: F,
     written: u64,
+    /// The checksums of its whole blocks.
     blocks: Vec<u32>,
+    /// That of what there is of the next one, and how much that is.
+    begun: (u32, usize),
+}
+
+impl<F: DiskFile> BodyFile<F> {
+    fn new(file: F) -> BodyFile<F> {
+        BodyFile {
+            file,
+            written: 0,
+            blocks: Vec::new(),
+            begun: (0, 0),
+        }
+    }
+
+    fn write(&mut self, mut octets: &[u8]) -> std::io::Result<()> {
+        self.file.write_all_at(octets, self.written)?;
+        self.written += octets.len() as u64;
+        while !octets.is_empty() {
+            let (crc, len) = self.begun;
+            let (now, later) = octets.split_at(octets.len().min(BLOCK - len));
+            self.begun = (crc32c_append(crc, now), len + now.len());
+            if self.begun.1 == BLOCK {
+                self.end_block();
+            }
+            octets = later;
+        }
+        Ok(())
+    }
+
+    fn end_block(&mut self) {
+        let (crc, len) = mem::take(&mut self.begun);
+        if len > 0 {
+            self.blocks.push(crc);
+        }
+    }
 }
 
 impl<D: Disk> SpoolStaged<D> {
@@ -133,7 +214,7 @@ impl<D: Disk> SpoolStaged<D> {
             shared,
             id,
             grant: Grant { budget, octets: 0 },
-            buffer: BytesMut::new(),
+            waiting: Pieces::default(),
             file: None,
             name: None,
             failed: false,
@@ -143,7 +224,7 @@ impl<D: Disk> SpoolStaged<D> {
     /// Whether `more` octets may join those in memory. A session that holds part of a body never
     /// waits for others to give memory back: what doesn't fit goes to disk.
     fn fits(&mut self, more: usize) -> bool {
-        let len = self.buffer.len() + more;
+        let len = self.waiting.len + more;
         let budget = Arc::clone(&self.grant.budget);
         self.file.is_none()
             && len <= self.shared.options.body_file_threshold
@@ -160,53 +241,35 @@ impl<D: Disk> SpoolStaged<D> {
         Arc::clone(self.name.get_or_insert_with(|| Arc::new(name())))
     }
 
-    /// Moves whole blocks, or with `all` all that is in memory, to the body file.
-    async fn spill(&mut self, all: bool) -> Result<(), Trouble> {
-        let whole = self.buffer.len() - self.buffer.len() % BLOCK;
-        let octets = self
-            .buffer
-            .split_to(if all { self.buffer.len() } else { whole })
-            .freeze();
-        let name = self.body_name();
-        let file = self.file.as_ref().map(|f| (Arc::clone(&f.file), f.written));
-        let sync = all;
-        let job = move || -> std::io::Result<(Arc<D::File>, Vec<u32>, u64)> {
-            let (file, at) = match file {
-                Some(open) => open,
+    /// Moves what is in memory to the body file, and with `sync` that to the disk.
+    async fn spill(&mut self, sync: bool) -> Result<(), Trouble> {
+        let pieces = self.waiting.take();
+        let (body, name) = (self.file.take(), self.body_name());
+        let job = move || -> std::io::Result<BodyFile<D::File>> {
+            let mut body = match body {
+                Some(body) => body,
                 None => {
                     let path = name.shared.body_path(name.id);
-                    let file = name.shared.disk.open(&path, Open::CreateNew)?;
-                    (Arc::new(file), 0)
+                    BodyFile::new(name.shared.disk.open(&path, Open::CreateNew)?)
                 }
             };
-            file.write_all_at(&octets, at)?;
+            pieces.iter().try_for_each(|octets| body.write(octets))?;
             if sync {
                 // Durability: the body's octets are on disk before the frame that names them is
                 // written. Syncs of several bodies run side by side, off the committer.
-                file.sync_data()?;
+                body.file.sync_data()?;
             }
-            let blocks = octets
-                .chunks(BLOCK)
-                .map(|block| crc32c_append(0, block))
-                .collect();
-            Ok((file, blocks, octets.len() as u64))
+            Ok(body)
         };
         // Until the job has said that all is well.
         self.failed = true;
-        let (file, blocks, len) = tasks::blocking(job).await.map_err(|e| trouble::of(&e))?;
+        self.file = Some(tasks::blocking(job).await.map_err(|e| trouble::of(&e))?);
         self.failed = false;
-        let body = self.file.get_or_insert_with(|| BodyFile {
-            file,
-            written: 0,
-            blocks: Vec::new(),
-        });
-        body.written += len;
         // What is in the file is not in memory any more.
         self.grant = Grant {
             budget: Arc::clone(&self.grant.budget),
             octets: 0,
         };
-        body.blocks.extend(blocks);
         Ok(())
     }
 
@@ -221,12 +284,15 @@ impl<D: Disk> SpoolStaged<D> {
             self.spill(true).await?;
         }
         Ok(match self.file.as_mut() {
-            Some(body) => StagedBody::File {
-                len: body.written,
-                blocks: mem::take(&mut body.blocks),
-            },
+            Some(body) => {
+                body.end_block();
+                StagedBody::File {
+                    len: body.written,
+                    blocks: mem::take(&mut body.blocks),
+                }
+            }
             None => {
-                let octets = fitted(mem::take(&mut self.buffer));
+                let octets = fitted(mem::take(&mut self.waiting.joined));
                 let empty = Grant {
                     budget: Arc::clone(&self.grant.budget),
                     octets: 0,
@@ -255,17 +321,19 @@ impl<D: Disk> SpoolStaged<D> {
             ));
         }
         let fits = self.fits(octets.len());
-        self.buffer.extend_from_slice(&octets);
         // What is smaller than this stays in memory even without a share of the budget: a file
         // would cost more than it saves, and sessions are bounded.
         let small = BLOCK.min(self.shared.options.body_file_threshold);
-        let spills = match self.file {
-            None => !fits && self.buffer.len() > small,
-            // As much at once as may be in memory before there is a file: each write is a job for
-            // another thread.
-            Some(_) => self.buffer.len() >= self.shared.options.body_file_threshold.max(BLOCK),
-        };
-        if spills {
+        let is_small = self.file.is_none() && self.waiting.len + octets.len() <= small;
+        if fits || is_small {
+            self.waiting.join(&octets);
+            return Ok(());
+        }
+        self.waiting.push(octets);
+        // As much at once as may be in memory before there is a file: each write is a job for
+        // another thread.
+        let enough = self.shared.options.body_file_threshold.max(BLOCK);
+        if self.file.is_none() || self.waiting.len >= enough {
             self.spill(false).await?;
         }
         Ok(())
