@@ -201,6 +201,9 @@ impl<S: QueueStore> Transaction<S> {
         };
         let queue_id = intake.queue_id();
         let (facts, complete) = intake.complete()?;
+        // The envelope may wait for days; a list that grows has room for four from the start.
+        let mut recipients = self.recipients;
+        recipients.shrink_to_fit();
         let with = Protocol {
             greeting: client.greeting,
             smtputf8: self.parameters.smtputf8,
@@ -208,7 +211,7 @@ impl<S: QueueStore> Transaction<S> {
             authenticated: client.user().is_some(),
         };
         // With more than one, the field would tell each of the others (RFC 5321 7.2).
-        let only_recipient = match self.recipients.as_slice() {
+        let only_recipient = match recipients.as_slice() {
             [only] => Some(&only.origin),
             _ => None,
         };
@@ -236,7 +239,7 @@ impl<S: QueueStore> Transaction<S> {
             priority: 0,
             delivery: self.delivery,
             sender_key: client.address.to_string(),
-            recipients: self.recipients,
+            recipients,
             trace,
             edits: Vec::new(),
             facts,

@@ -42,6 +42,7 @@ mod ticket;
 mod timing;
 mod transaction;
 
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::mem;
 
@@ -186,7 +187,13 @@ impl ServerSession {
 
     /// The next event, in order.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.desk.events.pop_front()
+        let event = self.desk.events.pop_front();
+        if event.is_none() {
+            // What comes next is waited for, and most sessions wait: room for a few events is a sixth of what an idle
+            // one would hold.
+            self.desk.events = VecDeque::new();
+        }
+        event
     }
 
     /// Answers a question. The answer of a session that is over is ignored; so is one whose
@@ -348,5 +355,26 @@ impl ServerSession {
         self.desk.held = None;
         self.desk.lines.clear();
         self.desk.events.push_back(Event::Closed(why));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postroad_reply::ConnectReply;
+    use postroad_wire::address::{self, Domain};
+
+    #[test]
+    fn a_session_that_waits_holds_no_room_for_events() {
+        let name = Domain::parse("mx.example", &address::Limits::default()).expect("a domain");
+        let settings = Arc::new(Settings::new(name));
+        let mut session = ServerSession::new(settings, SessionId(1), Mono::ZERO);
+        let Some(Event::Connected { ticket }) = session.poll_event() else {
+            panic!("it asks whether to greet");
+        };
+        session.answer(ticket, ConnectReply::Ready, Mono::ZERO);
+        assert!(session.desk.events.capacity() > 0);
+        while session.poll_event().is_some() {}
+        assert_eq!(session.desk.events.capacity(), 0);
     }
 }
