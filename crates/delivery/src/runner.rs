@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use postroad_host::clock::Clock;
 use postroad_host::disk::Disk;
-use postroad_host::tasks;
+use postroad_host::tasks::Alarm;
 use postroad_store::{Leased, QueueStore};
 use tokio::sync::mpsc;
 
@@ -96,6 +96,7 @@ where
         let mut drain = pin!(drain);
         let mut work = Work::new(&self.deliverer, self.pace);
         let mut fresh_open = true;
+        let mut alarm = Alarm::default();
         loop {
             work.turn();
             self.in_flight.set(work.under_way);
@@ -109,7 +110,7 @@ where
                 () = &mut drain, if !work.draining => work.drain(),
                 Some(done) = work.tasks.next() => work.done(done),
                 Some(word) = self.words.recv() => work.hear(word),
-                () = tasks::sleep_until(wake) => {}
+                () = alarm.until(wake) => {}
                 leased = fresh.recv(), if takes && fresh_open => match leased {
                     Some(leased) => work.take_fresh(leased),
                     None => fresh_open = false,
