@@ -14,7 +14,7 @@ pub struct Phrase {
     /// One of these stands in the words, in small letters.
     #[serde(skip)]
     signs: &'static [&'static str],
-    /// The situations of the table that it speaks for.
+    /// The situations of the table that it speaks for, the likeliest first.
     #[serde(skip)]
     situations: &'static [&'static str],
 }
@@ -22,7 +22,12 @@ pub struct Phrase {
 impl Phrase {
     /// Whether it speaks for a situation of this name.
     pub(crate) fn speaks_for(&self, situation: &str) -> bool {
-        self.situations.contains(&situation)
+        self.place_of(situation).is_some()
+    }
+
+    /// How far down the list of those that it speaks for a situation stands: the likeliest first.
+    pub(crate) fn place_of(&self, situation: &str) -> Option<usize> {
+        self.situations.iter().position(|name| *name == situation)
     }
 }
 

@@ -66,8 +66,8 @@ fn weight(
     if let Some(enhanced) = question.enhanced {
         weight += nearness(situation, enhanced);
     }
-    if phrase.is_some_and(|phrase| phrase.speaks_for(situation.name)) {
-        weight += 45;
+    if let Some(place) = phrase.and_then(|phrase| phrase.place_of(situation.name)) {
+        weight += 45 - 5 * i32::try_from(place).unwrap_or(5).min(5);
     }
     if !words.is_empty() {
         let own = significant(&format!("{} {}", situation.text, situation.about));
@@ -91,6 +91,7 @@ fn habit(situation: &Situation) -> i32 {
         Command::Connect | Command::Data => 5,
         Command::Any | Command::Ehlo | Command::Auth | Command::Starttls => 4,
         Command::Helo | Command::Bdat => 3,
+        Command::Vrfy | Command::Expn => -4,
         Command::Send | Command::Soml | Command::Saml | Command::Turn => -8,
         _ => 0,
     };

@@ -31,9 +31,7 @@ pub(super) fn explanation(explained: &Explanation, style: &Style) -> String {
     if !others.is_empty() {
         page.blank();
         page.line("Others", (0, 0), 6, Tone::Strong);
-        for told in others {
-            brief(told, &mut page);
-        }
+        briefly(others, &mut page);
         page.blank();
         page.plain(
             "--after COMMAND, the enhanced code, or the whole line of the log narrow it down; --all tells all of each.",
@@ -177,17 +175,29 @@ fn here(told: &Told, page: &mut Page<'_>) {
     }
 }
 
-/// A situation in a line or two.
-fn brief(told: &Told, page: &mut Page<'_>) {
-    let enhanced = told.enhanced.first().map_or("", String::as_str);
-    let label = format!("{} {:7}", told.code, enhanced);
-    let title = format!("{label}{}: {}.", told.command, told.situation);
-    page.line(
-        &format!("{title} {}", told.when),
-        (3, 15),
-        label.len(),
-        Tone::of_code(told.code),
-    );
+/// Each situation in a line or two; those that are the same of several commands once.
+fn briefly(all: &[Told], page: &mut Page<'_>) {
+    let mut groups: Vec<(&Told, Vec<&str>)> = Vec::new();
+    for told in all {
+        let alike = |of: &Told| {
+            (of.situation, &of.enhanced, of.when) == (told.situation, &told.enhanced, told.when)
+        };
+        match groups.iter_mut().find(|(first, _)| alike(first)) {
+            Some((_, commands)) => commands.push(told.command),
+            None => groups.push((told, vec![told.command])),
+        }
+    }
+    for (told, commands) in groups {
+        let enhanced = told.enhanced.first().map_or("", String::as_str);
+        let label = format!("{} {:7}", told.code, enhanced);
+        let title = format!("{label}{}: {}.", commands.join(", "), told.situation);
+        page.line(
+            &format!("{title} {}", told.when),
+            (3, 15),
+            label.len(),
+            Tone::of_code(told.code),
+        );
+    }
 }
 
 /// A cause as a sentence.
