@@ -9,6 +9,7 @@
 //! * [`net`]: listeners and connections. These have no simulated form.
 //! * [`dns`]: questions to name servers. These have no simulated form.
 //! * [`service`]: what the service manager is told.
+//! * [`tls`]: the server's side of TLS.
 //! * [`terminal`]: the terminals of users. These have no simulated form.
 //! * [`disk`]: files; [`disk::sim::SimDisk`] loses at a crash what was not synced.
 
@@ -23,3 +24,4 @@ pub mod net;
 pub mod service;
 pub mod tasks;
 pub mod terminal;
+pub mod tls;

@@ -15,6 +15,10 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::coop;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::tls;
 
 pub use outbound::{Connection, Transport, addresses, connect_tcp};
 
@@ -71,7 +75,7 @@ impl Accepted {
     pub fn stream(self) -> io::Result<Stream> {
         let stream = TcpStream::from_std(self.0)?;
         send_at_once(&stream);
-        Ok(Stream(stream))
+        Ok(Stream(Carrier::Clear(stream)))
     }
 }
 
@@ -99,57 +103,129 @@ fn send_at_once(stream: &TcpStream) {
 
 /// A connection that was accepted.
 #[derive(Debug)]
-pub struct Stream(TcpStream);
+pub struct Stream(Carrier);
+
+/// What carries its octets.
+#[derive(Debug)]
+enum Carrier {
+    Clear(TcpStream),
+    /// Most sessions that are open have none, and none has to hold the room for it.
+    Tls(Box<TlsStream<TcpStream>>),
+    /// A handshake has begun, and not come to its end.
+    Lost,
+}
 
 impl Stream {
     /// This end.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.tcp()?.local_addr()
     }
 
     /// The same, for whoever takes a connection whatever carries it.
     pub fn into_connection(self) -> Connection {
-        Box::new(self.0)
+        match self.0 {
+            Carrier::Clear(tcp) => Box::new(tcp),
+            Carrier::Tls(tls) => tls,
+            Carrier::Lost => Box::new(tokio::io::join(tokio::io::empty(), tokio::io::sink())),
+        }
+    }
+
+    /// Does the server's part of a TLS handshake, which the client begins now; what was read before isn't
+    /// part of it. If it fails, or the future is dropped, the connection is of no use any more.
+    ///
+    /// It is done on this thread: it takes it for a millisecond or so, with a key of RSA mostly for the
+    /// signature.
+    pub async fn secure(&mut self, acceptor: &tls::Acceptor) -> io::Result<tls::Secured> {
+        let Carrier::Clear(tcp) = std::mem::replace(&mut self.0, Carrier::Lost) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let config = std::sync::Arc::clone(&acceptor.config);
+        let secured = TlsAcceptor::from(config).accept(tcp).await?;
+        let settled = acceptor.settled(secured.get_ref().1);
+        self.0 = Carrier::Tls(Box::new(secured));
+        Ok(settled)
     }
 
     /// Waits until there is something to read, or the end; holds no buffer meanwhile. It may be
     /// wrong: read with [`try_read`](Stream::try_read) then.
     pub async fn readable(&self) -> io::Result<()> {
-        self.0.readable().await
+        if let Carrier::Tls(tls) = &self.0
+            // It has octets that were deciphered and not read, or the end.
+            && !tls.get_ref().1.wants_read()
+        {
+            return Ok(());
+        }
+        self.tcp()?.readable().await
     }
 
     /// Puts what has come after what `into` holds, as far as its spare capacity goes (make some
     /// first); 0 at the end of the stream, `WouldBlock` if nothing has come. It never waits.
     pub async fn try_read(&mut self, into: &mut BytesMut) -> io::Result<usize> {
-        // Polled, a read that doesn't fill the buffer says that there is no more for now, and
-        // `readable` waits without asking the system again. `TcpStream::try_read_buf` doesn't. Whether it
-        // is another task's turn is the caller's to ask (`tasks::give_way`).
-        poll_fn(|context| {
-            let read = pin!(coop::unconstrained(self.0.read_buf(into))).poll(context);
-            Poll::Ready(match read {
-                Poll::Ready(read) => read,
-                Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-            })
-        })
-        .await
+        match &mut self.0 {
+            Carrier::Clear(tcp) => now_or_later(tcp.read_buf(into)).await,
+            Carrier::Tls(tls) => match now_or_later(tls.read_buf(into)).await {
+                // Many clients close without a word at the level of TLS. To cut a connection gains nothing
+                // here: each command and each message says where it ends.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                read => read,
+            },
+            Carrier::Lost => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     /// Writes all of `octets` and leaves it empty. If the future is dropped, what was written is
     /// gone from `octets`.
     pub async fn write(&mut self, octets: &mut BytesMut) -> io::Result<()> {
-        // Replies are short and mostly go at once.
-        match self.0.try_write(octets) {
-            Ok(written) => octets.advance(written),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+        match &mut self.0 {
+            Carrier::Clear(tcp) => {
+                // Replies are short and mostly go at once.
+                match tcp.try_write(octets) {
+                    Ok(written) => octets.advance(written),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+                tcp.write_all_buf(octets).await
+            }
+            Carrier::Tls(tls) => {
+                tls.write_all_buf(octets).await?;
+                tls.flush().await
+            }
+            Carrier::Lost => Err(io::ErrorKind::NotConnected.into()),
         }
-        self.0.write_all_buf(octets).await
     }
 
-    /// Says that nothing more will be written.
+    /// Says that nothing more will be written. Under TLS the client may have to read first.
     pub async fn shutdown(&mut self) -> io::Result<()> {
-        self.0.shutdown().await
+        match &mut self.0 {
+            Carrier::Clear(tcp) => tcp.shutdown().await,
+            // It says close_notify (RFC 8446 6.1).
+            Carrier::Tls(tls) => tls.shutdown().await,
+            Carrier::Lost => Ok(()),
+        }
     }
+
+    fn tcp(&self) -> io::Result<&TcpStream> {
+        match &self.0 {
+            Carrier::Clear(tcp) => Ok(tcp),
+            Carrier::Tls(tls) => Ok(tls.get_ref().0),
+            Carrier::Lost => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+/// What a read gives without waiting.
+async fn now_or_later(read: impl Future<Output = io::Result<usize>>) -> io::Result<usize> {
+    // Polled, a read that doesn't fill the buffer says that there is no more for now, and
+    // `readable` waits without asking the system again. `TcpStream::try_read_buf` doesn't. Whether it
+    // is another task's turn is the caller's to ask (`tasks::give_way`).
+    let mut read = pin!(coop::unconstrained(read));
+    poll_fn(|context| {
+        Poll::Ready(match read.as_mut().poll(context) {
+            Poll::Ready(read) => read,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        })
+    })
+    .await
 }
 
 #[cfg(test)]
