@@ -2,7 +2,8 @@
 //!
 //! A [`Directory`] is a snapshot that never changes: a transaction keeps the one it began with.
 //! What does change, which mailboxes there are and which of them take no mail at the moment, is in
-//! [`Mailboxes`], shared by all snapshots. [`Customers`] says who may call for mail.
+//! [`Mailboxes`], shared by all snapshots. [`Customers`] says who may call for mail,
+//! and [`users`] what is kept of the passwords of those who can log in.
 //!
 //! Domains are compared without regard to case, U-labels and A-labels being the same (RFC 5321
 //! 2.4, RFC 6531 3.2). Local-parts of local domains are compared in lower case, which RFC 5321
@@ -19,6 +20,7 @@ mod name;
 mod problem;
 mod quota;
 mod routes;
+pub mod users;
 mod walk;
 
 pub use customers::{Called, Customer, Customers, Told};
