@@ -3,6 +3,8 @@
 //! What only the directory can know (names given twice, aliases that lead nowhere) is found where
 //! it is built, and shown through [`Config::problem`](crate::Config::problem).
 
+mod security;
+
 use std::collections::BTreeSet;
 
 use crate::Config;
@@ -62,6 +64,7 @@ pub(crate) fn all(config: &Config, reader: &mut Reader) {
     listeners_twice(config, reader);
     crate::listener::check(config, reader);
     on_demand(config, reader);
+    security::all(config, reader);
 }
 
 /// A customer's name is a word, and its own; and nobody calls for the mail of all the world.

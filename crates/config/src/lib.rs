@@ -26,8 +26,9 @@ pub use route::{RouteDomain, RouteHop};
 pub use settings::Config;
 pub use table::{Change, Reload};
 pub use value::{
-    AccessAction, AccessReason, AccessStep, BareLineEnds, ExpnInquiry, Inquiry, Level, LogFormat,
-    Size, SocketPath, Tells, WhenFull,
+    AccessAction, AccessReason, AccessStep, AuthMechanism, AuthSenders, BareLineEnds, ExpnInquiry,
+    Inquiry, Level, ListenerAuth, ListenerTls, LogFormat, Size, SocketPath, Tells, TlsVersion,
+    WhenFull,
 };
 
 use postroad_wire::address::Domain;

@@ -19,8 +19,9 @@ use crate::table::{
     within,
 };
 use crate::value::{
-    AccessAction, AccessReason, AccessStep, BareLineEnds, ExpnInquiry, Inquiry, Level, LogFormat,
-    Size, SocketPath, Tells, Value, WhenFull,
+    AccessAction, AccessReason, AccessStep, AuthMechanism, AuthSenders, BareLineEnds, ExpnInquiry,
+    Inquiry, Level, ListenerAuth, ListenerTls, LogFormat, Size, SocketPath, Tells, TlsVersion,
+    Value, WhenFull,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -69,6 +70,62 @@ settings! {
         historic: Vec<Quirk> = is(Vec::new()), any(), NextConnection;
         /// Confirms that `historic` is meant at an address that is neither loopback nor private.
         historic_in_public: bool = is(false), any(), NextConnection;
+        /// What TLS is for: `"off"`; `"offered"`, by STARTTLS (RFC 3207), for a server that takes mail from
+        /// everywhere; `"required"`, by STARTTLS before anything else, for port 587; `"implicit"`, from the first
+        /// octet on, for port 465 (RFC 8314). Unset, it is offered where `tls.certificate` is set, and off
+        /// elsewhere.
+        tls: Option<ListenerTls> = unset(), any(), NextConnection;
+        /// What AUTH is for (RFC 4954): `"off"`; `"offered"`, to clients that would send mail to other servers'
+        /// domains (530 for such a recipient otherwise); `"required"`, before any mail, for the ports 587 and
+        /// 465 (530 at MAIL otherwise, RFC 6409 4.3).
+        auth: ListenerAuth = is(ListenerAuth::Off), any(), NextConnection;
+        /// Whether mechanisms that send the password may be used without TLS, which everybody between can read
+        /// then (RFC 4954 4). For loopback addresses alone.
+        clear_passwords: bool = is(false), any(), NextConnection;
+    }
+
+    /// The certificate that clients see under TLS. The files are PEM (RFC 7468), and are read again when the
+    /// configuration is: the user that the server runs as has to be able to read them. `docs/submission.md` says how.
+    table tls: Tls {
+        /// The file of the certificate and of those that lead to its authority, in that order. Without it no
+        /// listener has TLS.
+        certificate: Option<PathBuf> = unset(), any(), Live;
+        /// The file of its private key, which nobody else should be able to read.
+        key: Option<PathBuf> = unset(), any(), Live;
+        /// The oldest version that is spoken: `"1.2"` or `"1.3"`.
+        oldest_version: TlsVersion = is(TlsVersion::Tls12), any(), Live;
+        /// The file of the authorities whose certificates say who a client is: one that shows such a
+        /// certificate is `"certificate:NAME"` in `[[on_demand]]` and `[[access]]`, for each domain name that it
+        /// is for. A client with any other certificate, or none, is served as a stranger. Unset, clients
+        /// aren't asked for one.
+        client_authorities: Option<PathBuf> = unset(), any(), Live;
+    }
+
+    /// Users who log in (RFC 4954). `docs/submission.md` says how.
+    table auth: Auth {
+        /// The file of users and what is kept of their passwords; `postroad user` writes it. It is read again at
+        /// each login. While it can't be, AUTH gets 454.
+        passwords: Option<PathBuf> = unset(), any(), Live;
+        /// The mechanisms that are offered. PLAIN and LOGIN send the password, and are offered under TLS
+        /// alone, unless `listener.clear_passwords` says otherwise.
+        mechanisms: Vec<AuthMechanism> =
+            is(AuthMechanism::ALL.to_vec()), any(), NextConnection;
+        /// Whether what SCRAM-SHA-256 needs is learnt of users whose line in the file lacks it, when they send
+        /// their password by another mechanism. It is kept in `data_dir`. SCRAM gets 432 before that (RFC 4954
+        /// 6), by which a stranger can tell that there is such a user; without this setting SCRAM gets 535, as
+        /// for a user who doesn't exist.
+        learn_scram: bool = is(false), any(), Live;
+        /// Which addresses a user may give as the sender of a message: `"own"` are those that lead to the mailbox
+        /// of the user's name, and those of `[[sender]]` (553 5.7.1 for others); `"any"` is any.
+        senders: AuthSenders = is(AuthSenders::Own), any(), Live;
+    }
+
+    /// Addresses that a user may send as, beside its own.
+    list sender: Sender {
+        /// Who, as in the password file.
+        user: String = required(), any(), Live;
+        /// Which, as patterns in which `*` stands for anything: `["alerts@example.com", "*@lists.example.com"]`.
+        addresses: Vec<String> = required(), any(), Live;
     }
 
     /// How much one client, one connection or one message may take. Sizes that RFC 5321 4.5.3.1
@@ -106,6 +163,9 @@ settings! {
         /// repeated EHLO, BDAT out of place or of no octets), counted from the last accepted message; after
         /// them comes 421.
         junk_commands: u32 = is(100u32), within(1, 1_000_000), NextConnection;
+        /// Logins of one connection that failed; after them comes 421. What is tried over other connections is
+        /// slowed by itself: `docs/submission.md` says how.
+        failed_logins: u32 = is(5u32), within(1, 1000), NextConnection;
         /// Recipients of one connection refused for good; after them comes 421.
         refused_recipients: u32 = is(100u32), within(1, 1_000_000), NextConnection;
         /// How long a connection may be open, however busy. It ends with 421, even in the midst of
@@ -139,6 +199,8 @@ settings! {
         data_block: Duration = is(3 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
         /// For a client to take what was sent to it.
         write: Duration = is(3 * MINUTE), within(Duration::from_secs(1), DAY), NextConnection;
+        /// For a TLS handshake.
+        handshake: Duration = is(Duration::from_secs(30)), within(Duration::from_secs(1), HOUR), Live;
         /// For open transactions to end when the server is told to stop; then they get 421.
         drain: Duration = is(Duration::from_secs(30)), within(Duration::ZERO, HOUR), Live;
     }
@@ -436,10 +498,21 @@ impl Listed for Listener {
             strict_classic: false,
             historic: Vec::new(),
             historic_in_public: false,
+            tls: None,
+            auth: ListenerAuth::Off,
+            clear_passwords: false,
         }]
     }
 
     const WHEN_ABSENT: &'static str = "Without any, the server listens on `127.0.0.1:2525`.";
+}
+
+impl Listed for Sender {
+    fn when_absent(_: &Machine) -> Vec<Sender> {
+        Vec::new()
+    }
+
+    const WHEN_ABSENT: &'static str = "Without any, users send as themselves alone.";
 }
 
 impl Listed for MailboxQuota {

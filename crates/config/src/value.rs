@@ -126,6 +126,68 @@ pub enum AccessReason {
     ClosedList,
 }
 
+/// What TLS is for on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenerTls {
+    /// There is none.
+    Off,
+    /// STARTTLS is offered.
+    Offered,
+    /// STARTTLS has to come first.
+    Required,
+    /// Connections begin with it.
+    Implicit,
+}
+
+/// What AUTH is for on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenerAuth {
+    /// There is none.
+    Off,
+    /// It is offered.
+    Offered,
+    /// No mail is taken before.
+    Required,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// 1.2.
+    Tls12,
+    /// 1.3.
+    Tls13,
+}
+
+/// A mechanism of AUTH.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMechanism {
+    /// SCRAM-SHA-256.
+    ScramSha256,
+    /// PLAIN.
+    Plain,
+    /// LOGIN.
+    Login,
+}
+
+impl AuthMechanism {
+    /// All of them.
+    pub const ALL: [AuthMechanism; 3] = [
+        AuthMechanism::ScramSha256,
+        AuthMechanism::Plain,
+        AuthMechanism::Login,
+    ];
+}
+
+/// Which addresses users may send as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthSenders {
+    /// Their own.
+    Own,
+    /// Any.
+    Any,
+}
+
 /// The form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -348,6 +410,11 @@ macro_rules! words {
 pub(crate) use words;
 
 words! {
+    ListenerTls { Off "off", Offered "offered", Required "required", Implicit "implicit" }
+    ListenerAuth { Off "off", Offered "offered", Required "required" }
+    TlsVersion { Tls12 "1.2", Tls13 "1.3" }
+    AuthMechanism { ScramSha256 "SCRAM-SHA-256", Plain "PLAIN", Login "LOGIN" }
+    AuthSenders { Own "own", Any "any" }
     Inquiry { Everybody "everybody", Trusted "trusted", Nobody "nobody" }
     ExpnInquiry {
         Everybody "everybody", Trusted "trusted", Nobody "nobody",

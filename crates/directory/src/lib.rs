@@ -17,6 +17,7 @@ mod failing;
 mod identity;
 mod mailboxes;
 mod name;
+mod owners;
 mod problem;
 mod quota;
 mod routes;

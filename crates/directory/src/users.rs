@@ -175,7 +175,8 @@ impl Credentials {
     pub fn new(password: &str, salts: [[u8; 16]; 2], kinds: Kinds) -> Credentials {
         let [hash_salt, scram_salt] = salts;
         let hash = (kinds != Kinds::ScramOnly).then(|| hash(password, &hash_salt));
-        let scram = (kinds != Kinds::HashOnly).then(|| Scram::new(password, &scram_salt, ITERATIONS));
+        let scram =
+            (kinds != Kinds::HashOnly).then(|| Scram::new(password, &scram_salt, ITERATIONS));
         Credentials { hash, scram }
     }
 
@@ -243,7 +244,9 @@ fn entry(line: &str) -> Result<(String, Credentials), String> {
     for word in rest.split_whitespace() {
         // Dovecot's tools write the scheme before the hash.
         let plain = ["{ARGON2ID}", "{ARGON2I}"].iter();
-        let word = plain.fold(word, |word, scheme| word.strip_prefix(scheme).unwrap_or(word));
+        let word = plain.fold(word, |word, scheme| {
+            word.strip_prefix(scheme).unwrap_or(word)
+        });
         let twice = if let Some(rest) = word.strip_prefix(scram::PREFIX) {
             let scram = Scram::read(rest).ok_or("has a SCRAM-SHA-256 credential that is broken")?;
             credentials.scram.replace(scram).is_some()
@@ -251,7 +254,9 @@ fn entry(line: &str) -> Result<(String, Credentials), String> {
             params(word)?;
             credentials.hash.replace(word.to_owned()).is_some()
         } else {
-            return Err(format!("has neither an argon2 hash nor a SCRAM-SHA-256 credential: {advice}"));
+            return Err(format!(
+                "has neither an argon2 hash nor a SCRAM-SHA-256 credential: {advice}"
+            ));
         };
         if twice {
             return Err("has two credentials of one kind".into());

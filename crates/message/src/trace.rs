@@ -35,6 +35,8 @@ pub struct Received<'a> {
     pub by: &'a str,
     /// How the message came.
     pub with: Protocol,
+    /// By which cipher suite, as it is registered, if it came under TLS (RFC 8314 4.3, 7.4).
+    pub tls: Option<&'a str>,
     /// Under which name it is stored.
     pub id: QueueId,
     /// For whom, where the message has that one recipient only. With more than one it must be
@@ -119,12 +121,15 @@ pub fn received(field: &Received<'_>) -> Bytes {
     let recipient = field
         .only_recipient
         .and_then(|mailbox| recipient_text(mailbox, field.with.smtputf8));
-    match recipient {
-        Some(recipient) => {
-            text.word(&["id ", &id]);
-            text.word(&["for <", &recipient, ">;"]);
-        }
-        None => text.word(&["id ", &id, ";"]),
+    let clean = |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let tls = field.tls.filter(clean);
+    let end = |is_last: bool| if is_last { ";" } else { "" };
+    text.word(&["id ", &id, end(recipient.is_none() && tls.is_none())]);
+    if let Some(recipient) = recipient {
+        text.word(&["for <", &recipient, ">", end(tls.is_none())]);
+    }
+    if let Some(tls) = tls {
+        text.word(&["tls ", tls, ";"]);
     }
     text.word(&[&date(field.at)]);
     text.finish()
@@ -310,6 +315,7 @@ mod tests {
             address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
             by: "mail.example.com",
             with: ESMTP,
+            tls: None,
             id: QueueId(0),
             only_recipient,
             at: UnixMs(1_795_473_600_999),
@@ -328,6 +334,23 @@ mod tests {
             "Received: from client.example.org ([192.0.2.1]) by mail.example.com with ESMTP\r\n\
              \tid 0000000000000 for <Jones@example.com>; Mon, 23 Nov 2026 22:40:00 +0000\r\n"
         );
+    }
+
+    #[test]
+    fn the_cipher_suite_stands_behind_the_recipient() {
+        let jones = mailbox("Jones@example.com");
+        for (recipient, end) in [
+            (None, "id 0000000000000 tls TLS_AES_128_GCM_SHA256; "),
+            (
+                Some(&jones),
+                "id 0000000000000 for <Jones@example.com> tls TLS_AES_128_GCM_SHA256;",
+            ),
+        ] {
+            let mut field = sample("a.example", recipient);
+            field.tls = Some("TLS_AES_128_GCM_SHA256");
+            let text = text(&field).replace("\r\n\t", " ");
+            assert!(text.contains(end), "{text}");
+        }
     }
 
     #[test]

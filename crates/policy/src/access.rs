@@ -180,7 +180,7 @@ impl Pattern {
 
     /// Whether a text in lower case fits. It takes no more steps than the text has places for each
     /// `*` of the pattern.
-    fn fits(&self, text: &str) -> bool {
+    pub fn fits(&self, text: &str) -> bool {
         let mut pieces = self.0.split('*');
         // `split` gives one piece at least.
         let first = pieces.next().unwrap_or_default();

@@ -8,10 +8,11 @@
 
 pub mod access;
 pub mod allowance;
+pub mod guesses;
 pub mod row;
 pub mod rule;
 pub mod verdict;
 
 pub use row::Judged;
-pub use rule::{ConnectionLimits, Connections};
+pub use rule::{ConnectionLimits, Connections, Relay};
 pub use verdict::{Decision, Reason, Verdict};

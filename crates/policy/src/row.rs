@@ -63,6 +63,7 @@ impl Judged for ConnectReply {
             | R::ListClosed
             | R::DomainMailless
             | R::LookupFailed
+            | R::AuthenticationNeeded
             | R::PolicyRefused => ConnectReply::Deferred,
         })
     }
@@ -169,6 +170,7 @@ impl Judged for MailReply {
             | R::TooBigForMailbox
             | R::ListClosed
             | R::DomainMailless
+            | R::AuthenticationNeeded
             | R::PolicyRefused => MailReply::Deferred,
         })
     }
@@ -203,6 +205,7 @@ impl Judged for MailReply {
             | R::ListClosed
             | R::DomainMailless
             | R::LookupFailed
+            | R::AuthenticationNeeded
             | R::PolicyRefused => MailReply::Refused,
         })
     }
@@ -234,6 +237,7 @@ impl Judged for RcptReply {
             | R::SenderNullMx
             | R::SenderDomainUnknown
             | R::SenderAllocation
+            | R::AuthenticationNeeded
             | R::PolicyRefused => RcptReply::Deferred,
         })
     }
@@ -241,6 +245,7 @@ impl Judged for RcptReply {
     fn permanent(reason: Reason) -> Option<RcptReply> {
         use Reason as R;
         Some(match reason {
+            R::AuthenticationNeeded => RcptReply::AuthenticationNeeded,
             R::NameNotAllowed => RcptReply::NameNotAllowed,
             R::SenderNullMx => RcptReply::SenderNullMx,
             R::Moved => RcptReply::Moved,
@@ -308,6 +313,7 @@ impl Judged for DataReply {
             | R::TooBigForMailbox
             | R::ListClosed
             | R::DomainMailless
+            | R::AuthenticationNeeded
             | R::PolicyRefused => DataReply::Deferred,
         })
     }
@@ -342,6 +348,7 @@ impl Judged for DataReply {
             | R::ListClosed
             | R::DomainMailless
             | R::LookupFailed
+            | R::AuthenticationNeeded
             | R::PolicyRefused => DataReply::Refused,
         })
     }
@@ -379,6 +386,7 @@ impl Judged for EndOfDataReply {
             | R::TooBigForMailbox
             | R::ListClosed
             | R::DomainMailless
+            | R::AuthenticationNeeded
             | R::PolicyRefused => EndOfDataReply::Deferred,
         })
     }
@@ -413,6 +421,7 @@ impl Judged for EndOfDataReply {
             | R::ListClosed
             | R::DomainMailless
             | R::LookupFailed
+            | R::AuthenticationNeeded
             | R::PolicyRefused => EndOfDataReply::PolicyRefused,
         })
     }

@@ -17,6 +17,17 @@ pub struct Connections {
     pub of_network: usize,
 }
 
+/// Whether a client may send mail to other servers' domains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relay {
+    /// It may.
+    Allowed,
+    /// It may once it has authenticated, which it can here.
+    AfterLogin,
+    /// It may not.
+    Denied,
+}
+
 /// How many connections may be open at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
@@ -81,8 +92,9 @@ pub fn no_memory(free: usize, plain: usize, parameters: usize) -> Verdict {
 }
 
 /// Whether a recipient is taken, by where the directory says it leads. What isn't ours is taken
-/// from clients that `may_relay`, where a route leads there.
-pub fn recipient(resolution: &Resolution, may_relay: bool) -> Verdict {
+/// from clients that `may_relay`, where a route leads there; who could by logging in is told so.
+pub fn recipient(resolution: &Resolution, relay: Relay) -> Verdict {
+    let may_relay = relay == Relay::Allowed;
     match resolution {
         Resolution::Local { .. } => Verdict::Accept,
         Resolution::NotLocal { routed: true, .. } if may_relay => Verdict::Accept,
@@ -90,6 +102,9 @@ pub fn recipient(resolution: &Resolution, may_relay: bool) -> Verdict {
             // To take it would be to return it later.
             let note = "No route to that domain is configured here";
             Verdict::Permanent(Reason::RelayDenied, Some(Text::new(note)))
+        }
+        Resolution::NotLocal { routed: true, .. } if relay == Relay::AfterLogin => {
+            Verdict::Permanent(Reason::AuthenticationNeeded, None)
         }
         Resolution::NotLocal { .. } => Verdict::Permanent(Reason::RelayDenied, None),
         Resolution::Unknown => Verdict::Permanent(Reason::MailboxUnknown, None),

@@ -94,13 +94,15 @@ pub enum Reason {
     DomainMailless,
     /// A domain can't be looked up now.
     LookupFailed,
+    /// The client would have to authenticate first.
+    AuthenticationNeeded,
     /// A rule of the site's own.
     PolicyRefused,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 29] = [
+    pub const ALL: [Reason; 30] = [
         Reason::MailboxUnknown,
         Reason::RelayDenied,
         Reason::AmbiguousName,
@@ -129,6 +131,7 @@ impl Reason {
         Reason::ListClosed,
         Reason::DomainMailless,
         Reason::LookupFailed,
+        Reason::AuthenticationNeeded,
         Reason::PolicyRefused,
     ];
 }

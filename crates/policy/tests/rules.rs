@@ -7,7 +7,7 @@ use postroad_directory::{
 use postroad_policy::rule::{
     connection, mail_loop, mailboxes, no_memory, quota, recipient, store, trouble,
 };
-use postroad_policy::{ConnectionLimits, Connections, Reason, Verdict};
+use postroad_policy::{ConnectionLimits, Connections, Reason, Relay, Verdict};
 use postroad_reply::QueueId;
 use postroad_store::{Pressure, Trouble};
 use postroad_wire::address::{Domain, ForwardPath, Limits, LocalPart, Mailbox};
@@ -143,7 +143,7 @@ fn a_recipient_is_taken_where_it_leads_to_a_mailbox_of_ours() {
     let none_left = Mailboxes::new(0, []);
     let verdict = |address: &str| {
         let path = ForwardPath::Mailbox(Mailbox::parse(address, &Limits::default()).unwrap());
-        recipient(&directory.resolve(&path, &none_left), false)
+        recipient(&directory.resolve(&path, &none_left), Relay::Denied)
     };
     let permanent = |reason| Verdict::Permanent(reason, None);
     let temporary = |reason| Verdict::Temporary(reason, None);
@@ -169,17 +169,23 @@ fn a_recipient_is_taken_where_it_leads_to_a_mailbox_of_ours() {
 #[test]
 fn mail_for_others_is_taken_from_those_who_may_where_a_route_leads() {
     let target = Mailbox::parse("bob@elsewhere.example", &Limits::default()).unwrap();
-    let verdict = |routed, may_relay| {
+    let verdict = |routed, relay| {
         let target = target.clone();
-        recipient(&Resolution::NotLocal { target, routed }, may_relay)
+        recipient(&Resolution::NotLocal { target, routed }, relay)
     };
-    assert_eq!(verdict(true, true), Verdict::Accept);
-    for (routed, may_relay) in [(true, false), (false, false), (false, true)] {
+    assert_eq!(verdict(true, Relay::Allowed), Verdict::Accept);
+    for (routed, may_relay, reason) in [
+        (true, Relay::Denied, Reason::RelayDenied),
+        (true, Relay::AfterLogin, Reason::AuthenticationNeeded),
+        (false, Relay::Denied, Reason::RelayDenied),
+        // To log in would not help.
+        (false, Relay::AfterLogin, Reason::RelayDenied),
+        (false, Relay::Allowed, Reason::RelayDenied),
+    ] {
         let refused = verdict(routed, may_relay);
-        let reason = Reason::RelayDenied;
         assert!(
             matches!(refused, Verdict::Permanent(r, _) if r == reason),
-            "{routed} {may_relay}"
+            "{routed} {may_relay:?}"
         );
     }
 }

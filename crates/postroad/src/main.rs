@@ -3,6 +3,7 @@
 //! * `cli`: what can be asked of it; `sendmail`: how programs of this machine send mail through it;
 //! * `configuration`: reads the one file, and says all that is wrong with it;
 //! * `wiring`: makes each crate's settings from the configuration;
+//! * `secrets`: the files beside it that few may read, of certificates and passwords;
 //! * `reload`: reads it again while the server runs;
 //! * `privileges`: as whom it runs; `descriptors`: how many files and sockets it may have open;
 //! * `listeners`: the sockets, and which settings each follows;
@@ -22,6 +23,7 @@ mod operator;
 mod privileges;
 mod reload;
 mod reports;
+mod secrets;
 mod sendmail;
 mod serve;
 mod site;

@@ -18,7 +18,7 @@ use postroad_host::tasks::{self, Task};
 use postroad_queue::Peer;
 use postroad_reply::QueueId;
 use postroad_server::{
-    Budget, Counter, Counts, Delivery, QueueRuns, Sent, Server, Services, Turned, Work,
+    Budget, Counter, Counts, Delivery, LoginGuard, QueueRuns, Sent, Server, Services, Turned, Work,
 };
 use postroad_session::client;
 use postroad_spool::Spool;
@@ -28,6 +28,7 @@ use postroad_wire::address::{Host, Limits, LocalPart, Mailbox};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::next_hops::Routing;
+use crate::secrets::{self, Files};
 use crate::{reports, wiring};
 
 /// How many fresh messages may wait for their first delivery in memory. Beyond it they are as any
@@ -114,13 +115,17 @@ pub(crate) struct Node {
 
 impl Node {
     /// Opens the spool and begins to deliver what is in it.
-    pub(crate) fn open(config: &Config, directory: &Arc<Directory>) -> Result<Node, String> {
+    pub(crate) fn open(
+        config: &Config,
+        directory: &Arc<Directory>,
+        files: Files,
+    ) -> Result<Node, String> {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let part_ended = Arc::new(Notify::new());
         let (spool, threads) = open_spool(config, &clock, &part_ended)?;
         let (maildirs, mailboxes) = open_maildirs(config)?;
         let counted = maildirs.clone();
-        let settings = wiring::settings(config, directory);
+        let settings = wiring::settings(config, directory, files);
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let patience = Arc::new(ArcSwap::from_pointee(wiring::patience(config)));
         let store = Arc::new(spool.clone());
@@ -174,6 +179,7 @@ impl Node {
             envelope_budget: Budget::new(wiring::octets(config.limits.envelope_memory)),
             delivery: Arc::new(told_by_clients),
             queue_runs: QueueRuns::default(),
+            login_guard: login_guard(config)?,
         });
         let reports = tasks::spawn(reports::watch(spool));
         Ok(Node {
@@ -239,6 +245,15 @@ impl Node {
         }
         .emit();
     }
+}
+
+/// What sessions share of logging in. A password that is checked takes a core.
+fn login_guard(config: &Config) -> Result<LoginGuard, String> {
+    let (data_dir, chance) = (&config.server.data_dir, chance()?);
+    let secret = secrets::own(data_dir, &chance)
+        .map_err(|error| format!("{}: {error}", data_dir.join("secret").display()))?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(LoginGuard::new(cores, secret, chance))
 }
 
 /// Opens the spool, tells what it found, and starts its threads.

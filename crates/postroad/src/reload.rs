@@ -17,6 +17,7 @@ use postroad_telemetry::Event;
 use tokio::sync::Mutex;
 
 use crate::configuration::{self, Loaded, Unusable};
+use crate::secrets::{self, Files};
 use crate::wiring;
 
 /// Changes a running server to what its file says now.
@@ -57,7 +58,7 @@ impl Reloader {
         let reloaded = self.read_and_take(&mut current).await;
         self.manager.ready(match &reloaded {
             Ok(_) => "serving; the configuration was read again",
-            Err(_) => "serving; a changed configuration was refused, see the log",
+            Err(_) => "serving; a changed configuration was refused, or its files can't be used: see the log",
         });
         reloaded
     }
@@ -69,13 +70,25 @@ impl Reloader {
             return Err(refused(why, ""));
         };
         // A file system or a user database may make it wait.
-        let loaded = tasks::blocking(move || configuration::load(Some(&file))).await;
-        let loaded = loaded.map_err(|unusable| refuse(&unusable))?;
+        let held = self.services.settings.load().passwords.clone();
+        let read = move || {
+            let loaded = configuration::load(Some(&file))?;
+            let (files, problems) = secrets::read(&loaded.config, held.as_ref());
+            Ok((loaded, files, problems))
+        };
+        let loaded = tasks::blocking(read).await;
+        let (loaded, files, problems) = loaded.map_err(|unusable| refuse(&unusable))?;
         let changes = current.changes(&loaded.config);
         refuse_restarts(&changes, &loaded.config)?;
-        self.take(&loaded);
+        let problems = refuse_changed_files(problems, &changes)?;
+        secrets::tell_expiry(&files, &loaded.config, self.services.clock.unix());
+        self.take(&loaded, files);
         *current = loaded.config;
-        Ok(told(changes))
+        let changed = told(changes);
+        match tell_unusable(&problems) {
+            None => Ok(changed),
+            Some(words) => Err(words),
+        }
     }
 
     /// How long ending waits for sessions and deliveries.
@@ -85,9 +98,9 @@ impl Reloader {
 
     /// Makes it what holds. Every setting that isn't `restart` has its effect here; who reads one
     /// finds the old or the new, and a session or transaction keeps the one it began with.
-    fn take(&self, new: &Loaded) {
+    fn take(&self, new: &Loaded, files: Files) {
         let (config, services) = (&new.config, &self.services);
-        let settings = wiring::settings(config, &new.directory);
+        let settings = wiring::settings(config, &new.directory, files);
         services.settings.store(Arc::new(settings));
         let limit = config.mailboxes.limit as usize;
         services.mailboxes.set_limit(limit);
@@ -99,6 +112,48 @@ impl Reloader {
         services.envelope_budget.resize(envelope_memory);
         self.patience.store(Arc::new(wiring::patience(config)));
     }
+}
+
+/// A file that was named anew has to be one that can be used, as any other setting. What is wrong with
+/// those that were named before is given back: the server goes on without them.
+fn refuse_changed_files(
+    problems: Vec<Problem>,
+    changes: &[Change],
+) -> Result<Vec<Problem>, String> {
+    let is_new = |problem: &Problem| {
+        let (table, _) = problem.key.split_once('.').unwrap_or_default();
+        let mut changed = changes.iter().map(|change| change.setting.split_once('.'));
+        changed.any(|change| change.is_some_and(|(of, _)| of == table))
+    };
+    if problems.iter().any(is_new) {
+        return Err(refuse(&Unusable::Wrong(problems)));
+    }
+    Ok(problems)
+}
+
+/// Tells the log which files can't be used any more, and what that means; the same for people.
+fn tell_unusable(problems: &[Problem]) -> Option<String> {
+    if problems.is_empty() {
+        return None;
+    }
+    let mut words = "the configuration was read again, but".to_owned();
+    for problem in problems {
+        let cause = format!("{} {}", problem.key, problem.what);
+        let (so, event) = match problem.key.starts_with("tls.") {
+            true => (
+                "there is no TLS until the next reload",
+                Event::TlsUnusable { cause: &cause },
+            ),
+            false => (
+                "who stands there can't log in",
+                Event::LoginTrouble { cause: &cause },
+            ),
+        };
+        event.emit();
+        // Writing to a string can't fail.
+        let _ = write!(words, "\n\n{problem}\n  so {so}");
+    }
+    Some(words)
 }
 
 /// Tells the log what is different now; the names.

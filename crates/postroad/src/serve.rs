@@ -16,12 +16,12 @@ use postroad_host::tasks::{self, Signal, Signals};
 use postroad_server::Server;
 use postroad_telemetry::{Event, Format, Level};
 
-use crate::configuration::Loaded;
+use crate::configuration::{Loaded, Unusable};
 use crate::node::Node;
 use crate::operator::{ControlSocket, Running};
 use crate::privileges::Plan;
 use crate::reload::Reloader;
-use crate::{banner, descriptors, listeners, wiring};
+use crate::{banner, descriptors, listeners, secrets, wiring};
 
 /// Serves until told to stop. The error is for people.
 pub(crate) fn run(loaded: Loaded, file: Option<&Path>) -> Result<(), String> {
@@ -98,7 +98,12 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
     plan.carry_out(data_dir)
         .map_err(|refused| refused.to_string())?;
 
-    let node = Node::open(config, &loaded.directory)?;
+    let (files, problems) = secrets::read(config, None);
+    if !problems.is_empty() {
+        return Err(format!("\n{}", Unusable::Wrong(problems)));
+    }
+    secrets::tell_expiry(&files, config, RealClock.unix());
+    let node = Node::open(config, &loaded.directory, files)?;
     let reloader = Arc::new(Reloader::new(
         file.map(Path::to_owned),
         config.clone(),

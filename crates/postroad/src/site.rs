@@ -1,17 +1,19 @@
 //! Makes the rules of a site from its tables.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use postroad_config::settings::Access;
 use postroad_config::{
-    AccessAction, AccessReason, AccessStep, Config, ExpnInquiry, Inquiry, WhenFull,
+    AccessAction, AccessReason, AccessStep, AuthSenders, Config, ExpnInquiry, Inquiry, WhenFull,
 };
 use postroad_directory::DomainSet;
+use postroad_directory::users::prepared;
 use postroad_host::terminal::Terminals;
 use postroad_policy::Reason;
 use postroad_policy::access::{AccessRule, AccessRules, Action, Pattern, Step};
 use postroad_reply::Text;
-use postroad_server::{Inquiries, Logins, Lookups, Rules, SendingLimits};
+use postroad_server::{Inquiries, Logins, Lookups, Rules, Senders, SendingLimits};
 
 use crate::wiring;
 
@@ -37,6 +39,10 @@ pub(crate) fn rules(config: &Config) -> Rules {
             per_network: Some(config.terminals.messages_an_hour),
             is_final: false,
         },
+        senders: Senders {
+            any: config.auth.senders == AuthSenders::Any,
+            granted: granted(config),
+        },
         full_is_final: config.mailboxes.when_full == WhenFull::Refuse,
         sending: SendingLimits {
             per_user: config.sending.messages_per_user,
@@ -60,6 +66,18 @@ fn logins(config: &Config) -> Logins {
         }),
         domains: DomainSet::new(terminals.domains.iter().map(wiring::route_for)),
     }
+}
+
+/// Which addresses users may send as beside their own.
+fn granted(config: &Config) -> BTreeMap<String, Vec<Pattern>> {
+    let mut granted = BTreeMap::<String, Vec<Pattern>>::new();
+    for sender in &config.sender {
+        // As names are when somebody logs in; one that can't be prepared is nobody's.
+        let user = prepared(&sender.user).unwrap_or_default();
+        let patterns = sender.addresses.iter().map(|text| Pattern::new(text));
+        granted.entry(user).or_default().extend(patterns);
+    }
+    granted
 }
 
 fn access_rule(index: usize, rule: &Access) -> AccessRule {

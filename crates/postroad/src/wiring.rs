@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use postroad_config::settings::{self, OnDemand};
 use postroad_config::{
-    BareLineEnds, Config, ExpnInquiry, Inquiry, Level, LogFormat, RouteDomain, RouteHop, Size,
-    Tells,
+    AuthMechanism, BareLineEnds, Config, ExpnInquiry, Inquiry, Level, ListenerAuth, ListenerTls,
+    LogFormat, RouteDomain, RouteHop, Size, Tells,
 };
 use postroad_delivery::{Notices, Pace, Patience, peer};
 use postroad_directory::{Customer, Customers, Directory, Identity, RouteFor, Told, Way};
@@ -16,11 +16,13 @@ use postroad_policy::ConnectionLimits;
 use postroad_queue::{RetryPlan, scheduler};
 use postroad_server::ListenerSettings;
 use postroad_session::server::{
-    BareLineEndRule, Limits, LookupRule, Offered, Roles, Settings, Timeouts,
+    AuthRule, BareLineEndRule, Limits, LookupRule, Offered, Roles, Settings, Timeouts, TlsRule,
 };
 use postroad_spool::Options;
 use postroad_wire::address::{self, HeloName};
+use postroad_wire::sasl::{Mechanism, Mechanisms};
 
+use crate::secrets::Files;
 use crate::{listeners, site};
 
 /// How long a message is leased to one attempt; long work renews it.
@@ -31,10 +33,44 @@ const WAIT_FOR_ROOM: Duration = Duration::from_secs(10);
 
 /// What is particular to a listener.
 fn listener(config: &Config, listener: &settings::Listener) -> ListenerSettings {
-    let session = listeners::session(listener, session(config));
+    let of_all = Settings {
+        tls: tls(config, listener),
+        auth: match listener.auth {
+            ListenerAuth::Off => AuthRule::Off,
+            ListenerAuth::Offered => AuthRule::Offered,
+            ListenerAuth::Required => AuthRule::Required,
+        },
+        mechanisms: mechanisms(config),
+        clear_passwords: listener.clear_passwords,
+        ..session(config)
+    };
+    let session = listeners::session(listener, of_all);
     ListenerSettings {
         session: Arc::new(session),
     }
+}
+
+/// What TLS is for on a listener. A server that has a certificate offers it.
+fn tls(config: &Config, listener: &settings::Listener) -> TlsRule {
+    match listener.tls {
+        Some(ListenerTls::Off) => TlsRule::Off,
+        Some(ListenerTls::Offered) => TlsRule::Offered,
+        Some(ListenerTls::Required) => TlsRule::Required,
+        Some(ListenerTls::Implicit) => TlsRule::Implicit,
+        None if config.tls.certificate.is_some() => TlsRule::Offered,
+        None => TlsRule::Off,
+    }
+}
+
+fn mechanisms(config: &Config) -> Mechanisms {
+    let offered = |mechanism: Mechanism| {
+        config.auth.mechanisms.contains(&match mechanism {
+            Mechanism::ScramSha256 => AuthMechanism::ScramSha256,
+            Mechanism::Plain => AuthMechanism::Plain,
+            Mechanism::Login => AuthMechanism::Login,
+        })
+    };
+    Mechanisms::those(offered)
 }
 
 /// What a session may do.
@@ -55,6 +91,7 @@ fn session(config: &Config) -> Settings {
             transactions: limits.transactions,
             errors: limits.errors,
             junk_commands: limits.junk_commands,
+            failed_logins: limits.failed_logins,
             refused_recipients: limits.refused_recipients,
             lifetime: limits.session_lifetime,
             ..Limits::default()
@@ -99,12 +136,18 @@ fn roles(config: &Config) -> Roles {
 }
 
 /// What a reload can change of what sessions work with.
-pub(crate) fn settings(config: &Config, directory: &Arc<Directory>) -> postroad_server::Settings {
+pub(crate) fn settings(
+    config: &Config,
+    directory: &Arc<Directory>,
+    files: Files,
+) -> postroad_server::Settings {
     postroad_server::Settings {
         directory: Arc::clone(directory),
         customers: customers(config),
         trusted_networks: config.relay.trusted_networks.clone(),
         rules: site::rules(config),
+        tls: files.tls,
+        passwords: files.passwords,
         listeners: config
             .listener
             .iter()
@@ -168,6 +211,7 @@ fn server(config: &Config) -> postroad_server::Limits {
         lease: LEASE,
         room: WAIT_FOR_ROOM,
         write: config.timeouts.write,
+        handshake: config.timeouts.handshake,
     }
 }
 

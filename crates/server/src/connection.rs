@@ -10,8 +10,9 @@ use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
 use postroad_host::net::{Accepted, Stream};
 use postroad_host::tasks::{self, Alarm};
+use postroad_policy::Relay;
 use postroad_reply::Closing;
-use postroad_session::server::{ServerSession, SessionId, Want};
+use postroad_session::server::{ServerSession, SessionId, TlsRule, Want};
 use postroad_store::QueueStore;
 use postroad_telemetry::Event;
 use tokio::sync::watch;
@@ -72,6 +73,7 @@ pub(crate) async fn serve<S: QueueStore>(
     let of_listener = &settings.listeners[place]; // It was there at the start, and a reload moves none.
     let of_session = Arc::clone(&of_listener.session);
     let session = ServerSession::new(Arc::clone(&of_session), id, services.clock.mono());
+    let is_implicit = of_session.tls == TlsRule::Implicit;
     let Ok(listener) = stream.local_address() else {
         return;
     };
@@ -85,6 +87,7 @@ pub(crate) async fn serve<S: QueueStore>(
     );
     let mut connection = Connection {
         write: settings.limits.write,
+        is_implicit,
         services,
         stream,
         session,
@@ -97,7 +100,7 @@ pub(crate) async fn serve<S: QueueStore>(
         },
         alarm: Alarm::default(),
     };
-    if connection.conversation.may_relay() {
+    if connection.conversation.relay() == Relay::Allowed {
         connection.session.trusted();
     }
     // An error is a peer that has gone; the conversation has told the log by then.
@@ -113,6 +116,8 @@ struct Connection<S: QueueStore> {
     services: Arc<Services<S>>,
     /// How long the client may take to take its replies.
     write: Duration,
+    /// It begins with a TLS handshake.
+    is_implicit: bool,
     stream: Stream,
     session: ServerSession,
     conversation: Conversation<S>,
@@ -130,8 +135,15 @@ impl<S: QueueStore> Connection<S> {
         if *self.running.borrow() >= Running::Draining {
             self.session.disconnect(Closing::Stopping, self.now());
         }
+        let mut begun = Ok(());
+        if self.is_implicit {
+            begun = Box::pin(self.shake_hands()).await;
+        }
         loop {
-            let mut done = self.act().await;
+            let mut done = std::mem::replace(&mut begun, Ok(()));
+            if done.is_ok() {
+                done = self.act().await;
+            }
             if done.is_ok() {
                 done = self.send().await;
             }
@@ -244,10 +256,42 @@ impl<S: QueueStore> Connection<S> {
             }
             Want::More if self.input.is_empty() => return self.wait().await,
             Want::More | Want::Room => self.take_input(),
+            Want::TlsHandshake => return Box::pin(self.shake_hands()).await,
             // `Want` may grow; a driver that doesn't know what is wanted can only end.
             _ => self.session.disconnect(Closing::Stopping, self.now()),
         }
         Ok(())
+    }
+
+    /// Does the TLS handshake. What was read before it is thrown away: who sent that isn't known, and nothing
+    /// of it may be taken for what the client says under TLS (RFC 3207 4.2).
+    async fn shake_hands(&mut self) -> io::Result<()> {
+        self.input = Bytes::new();
+        let settings = self.services.settings.load_full();
+        let shaken = match &settings.tls {
+            None => Err(io::Error::other("there is no certificate that can be used")),
+            Some(acceptor) => tokio::select! {
+                biased;
+                () = reached(&mut self.running, Running::Draining) => {
+                    Err(io::Error::other("the server stops"))
+                }
+                shaken = tasks::timeout(settings.limits.handshake, self.stream.secure(acceptor)) => {
+                    shaken.unwrap_or_else(|tasks::TimedOut| Err(io::ErrorKind::TimedOut.into()))
+                }
+            },
+        };
+        match shaken {
+            Ok(secured) => {
+                self.conversation.secured(secured, &mut self.session);
+                let now = self.now();
+                self.session.tls_established(now);
+                Ok(())
+            }
+            Err(error) => {
+                self.conversation.unsecured(&error);
+                Err(error)
+            }
+        }
     }
 
     /// What ends this session: a drain; but one in the midst of a message goes on until the
@@ -316,7 +360,9 @@ impl<S: QueueStore> Connection<S> {
     /// away until the client closes too, within bounds. A client that was turned away at the
     /// greeting has nothing to send yet, and isn't worth the wait.
     async fn close(&mut self) -> io::Result<()> {
-        self.stream.shutdown().await?;
+        // Under TLS there is something to say, which a client may not take.
+        let shut = tasks::timeout(LINGER, self.stream.shutdown()).await;
+        shut.unwrap_or_else(|tasks::TimedOut| too_slow())?;
         if self.conversation.was_turned_away() {
             return Ok(());
         }

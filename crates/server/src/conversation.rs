@@ -3,7 +3,10 @@
 
 mod inquiries;
 mod lmtp;
+mod logging_in;
 mod recipients;
+mod securing;
+mod senders;
 mod status;
 mod terminals;
 
@@ -16,15 +19,15 @@ use postroad_host::dns::Unresolved;
 use postroad_host::tasks;
 use postroad_message::trace::Greeting;
 use postroad_policy::access::Step;
-use postroad_policy::{Connections, Decision, Judged, Reason, Verdict, rule};
+use postroad_policy::{Connections, Decision, Judged, Reason, Relay, Verdict, rule};
 use postroad_queue::Envelope;
 use postroad_reply::{
-    Answer, AuthReply, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData,
-    EndOfDataReply, EtrnReply, HeloReply, LhloReply, MailReply, Receipt, StarttlsReply, Text,
-    TransactionId, TurnReply,
+    Answer, Bdat, BdatReply, Closing, ConnectReply, DataReply, EhloReply, EndOfData,
+    EndOfDataReply, EtrnReply, HeloReply, LhloReply, MailReply, Receipt, Text, TransactionId,
+    TurnReply,
 };
 use postroad_session::server::{
-    self as session, Event, Question, Quirk, ServerSession, SessionId, Ticket,
+    self as session, AuthRule, Event, Question, Quirk, ServerSession, SessionId, Ticket,
 };
 use postroad_store::{Leased, QueueStore, Trouble};
 use postroad_wire::address::{Domain, Mailbox, ReversePath};
@@ -38,6 +41,7 @@ use crate::collect::{self, Collection, Nothing};
 use crate::domains;
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
+use crate::login::Exchange;
 use crate::memory::Cost;
 use crate::record::{Message, Record};
 use crate::rules::Said;
@@ -72,6 +76,8 @@ pub(crate) struct Conversation<S: QueueStore> {
     /// The address of ours that the client came to.
     own_address: IpAddr,
     transaction: Option<Transaction<S>>,
+    /// Its attempt to log in, while that goes on.
+    login: Option<Box<Exchange>>,
     /// What the client may collect, if that was the last that it asked for.
     collection: Option<Collection>,
     record: Record,
@@ -92,6 +98,7 @@ impl<S: QueueStore> Conversation<S> {
             name: String::new(),
             greeting: Greeting::Helo,
             identities: Vec::new(),
+            tls: None,
         };
         let record = Record::new(session, peer, listener, services.clock.mono());
         if settings.historic.has(Quirk::Late521) && !settings.accepts_mail {
@@ -106,6 +113,7 @@ impl<S: QueueStore> Conversation<S> {
             client,
             own_address: listener.ip(),
             transaction: None,
+            login: None,
             collection: None,
             record,
             running,
@@ -198,12 +206,13 @@ impl<S: QueueStore> Conversation<S> {
                 smtputf8,
             } => self.expand(ticket, string, smtputf8, session),
             Event::Status { ticket } => self.status(ticket, session),
-            // No listener offers them yet.
             Event::StartTls { ticket } => {
-                session.answer(ticket, StarttlsReply::Unavailable, self.now());
+                let reply = self.start_tls();
+                session.answer(ticket, reply, self.now());
             }
-            Event::Auth { ticket, .. } => {
-                session.answer(ticket, AuthReply::Unavailable, self.now());
+            Event::Auth { ticket, step } => {
+                let reply = Box::pin(self.log_in(step)).await;
+                session.answer(ticket, reply, self.now());
             }
             Event::Etrn { ticket, node } => {
                 let reply = Box::pin(self.run_queue(node)).await;
@@ -325,6 +334,10 @@ impl<S: QueueStore> Conversation<S> {
             Verdict::Accept => {}
             refused => return refused,
         }
+        match self.owned(&reverse_path) {
+            Verdict::Accept => {}
+            refused => return refused,
+        }
         let (sent, limits) = (&self.services.sent, self.settings.rules.sending);
         match sent.judge(limits, &self.client, self.now()) {
             Verdict::Accept => {}
@@ -354,7 +367,7 @@ impl<S: QueueStore> Conversation<S> {
             return Verdict::Accept;
         };
         let is_asked = self.settings.rules.lookups.senders;
-        if !is_asked || self.may_relay() || self.settings.directory.is_local(host) {
+        if !is_asked || self.relay() == Relay::Allowed || self.settings.directory.is_local(host) {
             return Verdict::Accept;
         }
         let said = domains::sender(&self.services.resolver, host, self.now()).await;
@@ -378,12 +391,18 @@ impl<S: QueueStore> Conversation<S> {
         Verdict::Accept
     }
 
-    /// Whether the client is of a network that the site trusts: it may send mail to other servers'
-    /// domains.
-    pub(crate) fn may_relay(&self) -> bool {
+    /// Whether this client may send mail to other servers' domains.
+    pub(crate) fn relay(&self) -> Relay {
         let trusted = &self.settings.trusted_networks;
         let address = self.client.address;
-        trusted.iter().any(|network| network.contains(&address))
+        if self.client.user().is_some() || trusted.iter().any(|network| network.contains(&address))
+        {
+            return Relay::Allowed;
+        }
+        match self.session.auth != AuthRule::Off {
+            true => Relay::AfterLogin,
+            false => Relay::Denied,
+        }
     }
 
     /// Makes a place for the message's octets, before the client is told to send them.
@@ -565,7 +584,7 @@ impl<S: QueueStore> Conversation<S> {
         let (receipt, leased) = committed.map_err(|trouble| self.failed(&trouble, message))?;
         let (sent, limits) = (&services.sent, self.settings.rules.sending);
         sent.note(limits, &self.client, self.now());
-        self.record.accepted(&receipt, &envelope);
+        self.record.accepted(&receipt, &envelope, &self.client);
         Ok((receipt, leased))
     }
 

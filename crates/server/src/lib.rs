@@ -13,6 +13,7 @@
 //! * `sending` knows how much clients have sent of what they may;
 //! * `logins` knows which mailboxes are users of this machine, with terminals;
 //! * `rules` is what a site's own tables say;
+//! * `login` is AUTH, and how guessing is slowed;
 //! * `record` tells the log;
 //! * [`Settings`] can be changed while it runs, and so can the size of each [`Budget`].
 
@@ -24,6 +25,7 @@ mod conversation;
 mod domains;
 mod intake;
 mod listen;
+mod login;
 mod logins;
 mod lookup;
 mod memory;
@@ -39,9 +41,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
+use postroad_directory::users::PasswordFile;
 use postroad_directory::{Customers, Directory, Mailboxes};
 use postroad_host::clock::Clock;
 use postroad_host::dns::Resolver;
+use postroad_host::tls::Acceptor;
 use postroad_policy::ConnectionLimits;
 use postroad_store::{Leased, QueueStore};
 use postroad_wire::address::Domain;
@@ -51,10 +55,11 @@ use tokio::sync::mpsc::error::TrySendError;
 pub use budget::Budget;
 pub use collect::{Turned, Work};
 pub use listen::{Remaining, Server};
+pub use login::LoginGuard;
 pub use logins::Logins;
 pub use queue_run::{Delivery, QueueRuns};
 pub use quota::{Counter, Counts};
-pub use rules::{Inquiries, Lookups, Rules};
+pub use rules::{Inquiries, Lookups, Rules, Senders};
 pub use sending::{SendingLimits, Sent};
 
 /// A message for more mailboxes doesn't wait for its first delivery in memory, for no budget bounds
@@ -97,6 +102,8 @@ pub struct Services<S> {
     pub delivery: Arc<dyn Delivery>,
     /// What was asked of it by clients.
     pub queue_runs: QueueRuns,
+    /// What sessions share of logging in.
+    pub login_guard: LoginGuard,
 }
 
 /// What can be changed while sessions go on. A connection keeps what its listener has and the limit of
@@ -111,6 +118,10 @@ pub struct Settings {
     pub trusted_networks: Vec<IpNet>,
     /// What the site's own tables say.
     pub rules: Rules,
+    /// The server's side of TLS; none where there is no certificate, or none that can be used now.
+    pub tls: Option<Acceptor>,
+    /// Who can log in; none where nobody can.
+    pub passwords: Option<Arc<PasswordFile>>,
     /// What is particular to each listener. A reload changes none of their places.
     pub listeners: Vec<ListenerSettings>,
     /// What one client may take.
@@ -142,6 +153,8 @@ pub struct Limits {
     pub room: Duration,
     /// How long a client may take to take its replies.
     pub write: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake: Duration,
 }
 
 impl<S: QueueStore> Services<S> {

@@ -11,6 +11,8 @@ use postroad_store::Trouble;
 use postroad_telemetry::{Event, count_reply};
 use postroad_wire::address::{ForwardPath, ReversePath};
 
+use crate::transaction::Client;
+
 /// One session's part of the log.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -117,7 +119,7 @@ impl Record {
     }
 
     /// A message is on disk.
-    pub(crate) fn accepted(&mut self, receipt: &Receipt, envelope: &Envelope) {
+    pub(crate) fn accepted(&mut self, receipt: &Receipt, envelope: &Envelope, client: &Client) {
         self.accepted += 1;
         let sender = match &envelope.reverse_path {
             ReversePath::Null => String::new(),
@@ -132,6 +134,8 @@ impl Record {
             reverse_path: &sender,
             recipients: envelope.recipients.len(),
             size: envelope.facts.size,
+            user: client.user().as_ref().map(|user| user as _),
+            tls: client.tls.as_ref().map(|tls| &tls.version as _),
         }
         .emit();
     }

@@ -1,11 +1,12 @@
 //! What a site's own tables say, beside the directory.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use postroad_directory::DomainSet;
 use postroad_policy::Verdict;
-use postroad_policy::access::{AccessRules, Facts, Step};
+use postroad_policy::access::{AccessRules, Facts, Pattern, Step};
 use postroad_wire::address::{Mailbox, ReversePath};
 
 use crate::logins::Logins;
@@ -34,6 +35,8 @@ pub struct Rules {
     pub logins: Logins,
     /// How much a client may send there.
     pub sending_to_terminals: SendingLimits,
+    /// Which senders' addresses users may give.
+    pub senders: Senders,
     /// Whether a full mailbox refuses mail for good (552), and not for now (452).
     pub full_is_final: bool,
 }
@@ -46,6 +49,24 @@ pub struct Lookups {
     pub senders: bool,
     /// Whether the domain takes mail of a recipient that is relayed to (RFC 7505 4.1).
     pub recipients: bool,
+}
+
+/// Which senders' addresses users who have logged in may give, beside their own.
+#[derive(Debug, Clone, Default)]
+pub struct Senders {
+    /// Any address.
+    pub any: bool,
+    /// By user: addresses that fit one of these.
+    pub granted: BTreeMap<String, Vec<Pattern>>,
+}
+
+impl Senders {
+    /// Whether the site lets a user send as this address.
+    pub(crate) fn grants(&self, user: &str, address: &Mailbox) -> bool {
+        let address = address.to_string().to_lowercase();
+        let granted = self.granted.get(user);
+        granted.is_some_and(|patterns| patterns.iter().any(|pattern| pattern.fits(&address)))
+    }
 }
 
 /// What a client has said of its message so far.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use postroad_clock::UnixMs;
 use postroad_directory::{Identity, MAX_TARGETS, Reservation};
+use postroad_host::tls::Secured;
 use postroad_message::trace::{self, Greeting, Protocol, Received};
 use postroad_queue::{ClientTrace, Envelope, Recipient};
 use postroad_reply::{Receipt, TransactionId};
@@ -34,6 +35,8 @@ pub(crate) struct Client {
     pub(crate) greeting: Greeting,
     /// Who it has proved to be: all the names that are its own.
     pub(crate) identities: Vec<Identity>,
+    /// What its TLS handshake has settled.
+    pub(crate) tls: Option<Box<Secured>>,
 }
 
 /// A transaction whose MAIL was accepted.
@@ -207,7 +210,7 @@ impl<S: QueueStore> Transaction<S> {
         let with = Protocol {
             greeting: client.greeting,
             smtputf8: self.parameters.smtputf8,
-            tls: false,
+            tls: client.tls.is_some(),
             authenticated: client.user().is_some(),
         };
         // With more than one, the field would tell each of the others (RFC 5321 7.2).
@@ -220,6 +223,7 @@ impl<S: QueueStore> Transaction<S> {
             address: Some(client.address),
             by: host_name.as_str(),
             with,
+            tls: client.tls.as_ref().map(|tls| tls.cipher.as_str()),
             id: queue_id,
             only_recipient,
             at: now,

@@ -167,6 +167,79 @@ events! {
         lasted: Duration,
     }
 
+    /// A connection is under TLS.
+    DEBUG "tls.established" TlsEstablished {
+        /// The connection.
+        connection: u64,
+        /// From where it came.
+        peer: SocketAddr,
+        /// The version.
+        version: &'a str,
+        /// The cipher suite.
+        cipher: &'a str,
+        /// The names of the client's certificate, if an authority of `tls.client_authorities` has signed it.
+        certificate: Option<Words<'a>>,
+    }
+
+    /// A TLS handshake came to nothing, and the connection was closed.
+    INFO "tls.failed" TlsFailed {
+        /// The connection.
+        connection: u64,
+        /// From where it came.
+        peer: SocketAddr,
+        /// What was wrong.
+        cause: Words<'a>,
+    }
+
+    /// The certificate can't be used: STARTTLS is answered 454, and listeners with implicit TLS close their
+    /// connections.
+    ERROR "tls.unusable" TlsUnusable {
+        /// Which file, and what is wrong with it.
+        cause: Words<'a>,
+    }
+
+    /// The certificate isn't valid now, or not for much longer.
+    WARN "tls.expiry" TlsExpiry {
+        /// Its file.
+        file: Words<'a>,
+        /// From when it is valid.
+        from: UnixMs,
+        /// Until when.
+        until: UnixMs,
+    }
+
+    /// A client has logged in.
+    INFO "login.accepted" LoginAccepted {
+        /// The connection.
+        connection: u64,
+        /// From where it came.
+        peer: SocketAddr,
+        /// As whom.
+        user: Words<'a>,
+        /// By which mechanism.
+        mechanism: Words<'a>,
+    }
+
+    /// A login failed: which command got which reply is told by `command.refused`.
+    INFO "login.failed" LoginFailed {
+        /// The connection.
+        connection: u64,
+        /// From where it came.
+        peer: SocketAddr,
+        /// As whom.
+        user: Words<'a>,
+        /// By which mechanism.
+        mechanism: Words<'a>,
+        /// How long it had to wait, for the failures before it.
+        waited: Duration,
+    }
+
+    /// The password file can't be read, or a line of it can't.
+    ERROR "login.trouble" LoginTrouble {
+        /// Which file, and what is wrong.
+        cause: Words<'a>,
+    }
+
     /// A command got 4yz or 5yz. `command` and `situation` name the row of the reply table.
     INFO "command.refused" CommandRefused {
         /// The connection.
@@ -247,6 +320,10 @@ events! {
         recipients: usize,
         /// Its octets.
         size: u64,
+        /// The user who sent it, if its client has authenticated.
+        user: Option<Words<'a>>,
+        /// The version of TLS it came under.
+        tls: Option<Words<'a>>,
     }
 
     /// A message was refused after its data.

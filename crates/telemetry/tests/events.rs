@@ -35,6 +35,8 @@ fn accept(reverse_path: &str) {
         reverse_path: &reverse_path,
         recipients: 2,
         size: 1234,
+        user: None,
+        tls: Some(&"TLSv1.3"),
     }
     .emit();
 }
@@ -44,7 +46,7 @@ fn people_read_text() {
     let line = written(Format::Text, Level::Info, || accept("a@b.example"));
     let expected = format!(
         "2026-11-23T12:00:00.123Z INFO  message.accepted queue_id={ID} connection=5 transaction=9 \
-         peer=192.0.2.1 hello=client.example reverse_path=a@b.example recipients=2 size=1234\n"
+         peer=192.0.2.1 hello=client.example reverse_path=a@b.example recipients=2 size=1234 tls=TLSv1.3\n"
     );
     assert_eq!(line, expected);
 }
@@ -65,6 +67,7 @@ fn programs_read_json() {
         "reverse_path": "a@b.example",
         "recipients": 2,
         "size": 1234,
+        "tls": "TLSv1.3",
     });
     assert_eq!(read, expected);
 }

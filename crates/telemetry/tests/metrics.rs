@@ -42,6 +42,8 @@ fn events_count_without_a_log_and_with_what_they_say() {
             reverse_path: &"",
             recipients: 2,
             size: 1000,
+            user: None,
+            tls: None,
         }
         .emit();
     }

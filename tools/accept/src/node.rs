@@ -16,8 +16,8 @@ use postroad_host::net::Listener;
 use postroad_policy::ConnectionLimits;
 use postroad_reply::QueueId;
 use postroad_server::{
-    Budget, Counter, Counts, Delivery, Limits, ListenerSettings, QueueRuns, Rules, Sent, Server,
-    Services, Settings, Turned, Work,
+    Budget, Counter, Counts, Delivery, Limits, ListenerSettings, LoginGuard, QueueRuns, Rules,
+    Sent, Server, Services, Settings, Turned, Work,
 };
 use postroad_spool::{Committer, Options, Spool};
 use postroad_store::Leased;
@@ -103,6 +103,8 @@ fn services(
         customers: Customers::default(),
         trusted_networks: Vec::new(),
         rules: Rules::default(),
+        tls: None,
+        passwords: None,
         listeners: vec![ListenerSettings {
             session: Arc::new(session),
         }],
@@ -123,6 +125,7 @@ fn services(
         envelope_budget: Budget::new(64 << 20),
         delivery: Arc::new(Nothing),
         queue_runs: QueueRuns::default(),
+        login_guard: LoginGuard::new(1, [0; 32], Chance::from_seed(0)),
     })
 }
 
@@ -161,5 +164,6 @@ fn limits() -> Limits {
         lease: Duration::from_secs(300),
         room: Duration::from_secs(10),
         write: Duration::from_secs(300),
+        handshake: Duration::from_secs(10),
     }
 }

@@ -20,11 +20,17 @@ pub(crate) struct Program {
 }
 
 /// Those that Debian has.
-const PROGRAMS: [Program; 14] = [
+const PROGRAMS: [Program; 18] = [
     Program {
         name: "postfix",
         package: "postfix",
         in_test_names: "postfix",
+    },
+    // What Postfix logs in with.
+    Program {
+        name: "libscram.so",
+        package: "libsasl2-modules",
+        in_test_names: "postfix_logs_in",
     },
     Program {
         name: "dovecot",
@@ -40,6 +46,12 @@ const PROGRAMS: [Program; 14] = [
         name: "smtp-sink",
         package: "postfix",
         in_test_names: "smtp_sink",
+    },
+    // What swaks does TLS with.
+    Program {
+        name: "Net/SSLeay.pm",
+        package: "libnet-ssleay-perl",
+        in_test_names: "swaks_logs_in",
     },
     Program {
         name: "swaks",
@@ -65,6 +77,16 @@ const PROGRAMS: [Program; 14] = [
         name: "Sisimai.pm",
         package: "libsisimai-perl",
         in_test_names: "sisimai",
+    },
+    Program {
+        name: "gsasl",
+        package: "gsasl",
+        in_test_names: "gsasl",
+    },
+    Program {
+        name: "openssl",
+        package: "openssl",
+        in_test_names: "openssl",
     },
     Program {
         name: "php",
@@ -136,9 +158,24 @@ fn find(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .chain(more_folders())
         .chain([PathBuf::from("/usr/share/perl5")])
+        .chain(libraries_of_the_machine())
         .chain(libraries_of_python())
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
+}
+
+/// Where Debian has the libraries that are of one kind of machine: those of SASL, and those of Perl.
+fn libraries_of_the_machine() -> impl Iterator<Item = PathBuf> {
+    let below = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let kinds = below(Path::new("/usr/lib"));
+    kinds.into_iter().flat_map(move |kind| {
+        let mut folders = below(&kind.join("perl5"));
+        folders.push(kind.join("sasl2"));
+        folders
+    })
 }
 
 /// Installs what is missing, where that can be done, and says what it couldn't.

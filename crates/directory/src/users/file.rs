@@ -221,7 +221,10 @@ mod tests {
     use super::*;
 
     fn line(name: &str, password: &str, kinds: Kinds) -> String {
-        format!("{name}:{}\n", Credentials::new(password, [[1; 16], [2; 16]], kinds))
+        format!(
+            "{name}:{}\n",
+            Credentials::new(password, [[1; 16], [2; 16]], kinds)
+        )
     }
 
     #[test]
@@ -232,12 +235,18 @@ mod tests {
         assert!(file.users().is_err());
         std::fs::write(&path, line("anna", "one", Kinds::HashOnly)).expect("write");
         let (users, faults) = file.users().expect("readable");
-        assert_eq!((users.check("anna", "one"), faults.len()), (Checked::Right, 0));
+        assert_eq!(
+            (users.check("anna", "one"), faults.len()),
+            (Checked::Right, 0)
+        );
         assert!(Arc::ptr_eq(&users, &file.users().expect("readable").0));
         let changed = line("anna", "two", Kinds::HashOnly) + "broken\n";
         std::fs::write(&path, changed).expect("write");
         let (users, faults) = file.users().expect("readable");
-        assert_eq!((users.check("anna", "two"), faults.len()), (Checked::Right, 1));
+        assert_eq!(
+            (users.check("anna", "two"), faults.len()),
+            (Checked::Right, 1)
+        );
         assert_eq!(file.users().expect("readable").1, [], "it is told once");
         std::fs::remove_file(&path).expect("remove");
         assert!(file.users().is_err());
@@ -246,7 +255,10 @@ mod tests {
     #[test]
     fn what_was_learnt_holds_for_that_password_and_after_a_restart() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (path, learnt) = (folder.path().join("passwords"), folder.path().join("learnt"));
+        let (path, learnt) = (
+            folder.path().join("passwords"),
+            folder.path().join("learnt"),
+        );
         std::fs::write(&path, line("anna", "one", Kinds::HashOnly)).expect("write");
         let open = || PasswordFile::new(path.clone(), Some(learnt.clone())).expect("usable");
         let has_scram = |file: &PasswordFile| {
@@ -256,7 +268,8 @@ mod tests {
         let file = open();
         assert!(!has_scram(&file));
         file.learn("anna", "one", &[3; 16]).expect("written");
-        file.learn("bert", "one", &[3; 16]).expect("nothing to learn");
+        file.learn("bert", "one", &[3; 16])
+            .expect("nothing to learn");
         assert!(has_scram(&file));
         let file = open();
         assert!(has_scram(&file));

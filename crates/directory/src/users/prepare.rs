@@ -40,7 +40,11 @@ mod tests {
             ("\u{7}", Err(Unprepared)),
             ("\u{627}1", Err(Unprepared)),
         ] {
-            assert_eq!(prepared(text).as_deref(), expected.as_ref().map(|s| &**s), "{text:?}");
+            assert_eq!(
+                prepared(text).as_deref(),
+                expected.as_ref().map(|s| &**s),
+                "{text:?}"
+            );
         }
     }
 }

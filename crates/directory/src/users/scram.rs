@@ -15,6 +15,11 @@ pub(super) const PREFIX: &str = "SCRAM-SHA-256$";
 /// has to do it too.
 pub const ITERATIONS: u32 = 50_000;
 
+/// The longest nonce of a client's, and the longest salt, so that an answer is no longer than a challenge of
+/// SMTP may be.
+const LONGEST_NONCE: usize = 128;
+const LONGEST_SALT: usize = 32;
+
 /// More iterations would be a burden for clients, and for us.
 const MOST_ITERATIONS: u32 = 10_000_000;
 
@@ -74,7 +79,8 @@ impl Scram {
         let iterations = iterations.parse().ok()?;
         let key = |text: &str| -> Option<Key> { base64::decode(text.as_bytes())?.try_into().ok() };
         let salt = base64::decode(salt.as_bytes())?;
-        let is_fit = !salt.is_empty() && (1..=MOST_ITERATIONS).contains(&iterations);
+        let is_fit =
+            (1..=LONGEST_SALT).contains(&salt.len()) && (1..=MOST_ITERATIONS).contains(&iterations);
         is_fit.then_some(())?;
         Some(Scram {
             iterations,
@@ -144,7 +150,7 @@ impl ClientFirst {
         // An extension that must be understood begins with "m=", which is no name.
         let (name, nonce) = (unescaped(next("n=")?)?, next("r=")?);
         let is_printable = |c: char| c.is_ascii_graphic();
-        if nonce.is_empty() || !nonce.chars().all(is_printable) {
+        if nonce.is_empty() || nonce.len() > LONGEST_NONCE || !nonce.chars().all(is_printable) {
             return Err(Malformed);
         }
         let name = prepared(&name).map_err(|_| Malformed)?;
@@ -216,7 +222,8 @@ impl fmt::Debug for ServerFirst {
 
 /// The value of the attribute of that name, which must stand here.
 fn attribute<'a>(text: Option<&'a str>, name: &str) -> Result<&'a str, Malformed> {
-    text.and_then(|text| text.strip_prefix(name)).ok_or(Malformed)
+    text.and_then(|text| text.strip_prefix(name))
+        .ok_or(Malformed)
 }
 
 /// A name with its commas and equals signs (RFC 5802 5.1).
@@ -270,7 +277,8 @@ mod tests {
     /// The exchange of RFC 7677 3.
     fn example() -> ServerFirst {
         let salt = base64::decode(b"W22ZaJ0SNY7soEsUEjb6gQ==").expect("base64");
-        let first = ClientFirst::read(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO").expect("a first message");
+        let first =
+            ClientFirst::read(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO").expect("a first message");
         assert_eq!(first.name, "user");
         let answered = first.answer(
             Scram::new("pencil", &salt, 4096),
@@ -304,7 +312,11 @@ mod tests {
             ("c=", "C="),
         ] {
             let changed = FINAL.replacen(from, to, 1);
-            assert_eq!(example().finish(changed.as_bytes()), Err(Malformed), "{changed}");
+            assert_eq!(
+                example().finish(changed.as_bytes()),
+                Err(Malformed),
+                "{changed}"
+            );
         }
         for cut in 0..FINAL.len() {
             assert_eq!(example().finish(&FINAL.as_bytes()[..cut]), Err(Malformed));
@@ -320,7 +332,11 @@ mod tests {
             "n,,n=anna,r=x,ext=1",
         ] {
             let read = ClientFirst::read(good.as_bytes());
-            assert_eq!(read.map(|first| first.name), Ok("anna".to_owned()), "{good}");
+            assert_eq!(
+                read.map(|first| first.name),
+                Ok("anna".to_owned()),
+                "{good}"
+            );
         }
         let read = ClientFirst::read(b"n,,n=a=2Cb=3Dc,r=x");
         assert_eq!(read.map(|first| first.name), Ok("a,b=c".to_owned()));
@@ -364,7 +380,13 @@ mod tests {
         let written = scram.to_string();
         let rest = written.strip_prefix(PREFIX).expect("its mechanism");
         assert_eq!(Scram::read(rest), Some(scram));
-        for broken in ["", "4096", "4096:c2FsdA==", "0:c2FsdA==$AA==:AA==", "x:y$z:w"] {
+        for broken in [
+            "",
+            "4096",
+            "4096:c2FsdA==",
+            "0:c2FsdA==$AA==:AA==",
+            "x:y$z:w",
+        ] {
             assert_eq!(Scram::read(broken), None, "{broken}");
         }
     }

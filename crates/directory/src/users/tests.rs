@@ -96,5 +96,9 @@ fn nobody_costs_as_much_as_somebody() {
     };
     let anna = work("anna");
     assert_eq!(anna, (19_456 * 2, u64::from(ITERATIONS)));
-    assert!(["bert", "cora", "dora", ""].iter().all(|name| work(name) == anna));
+    assert!(
+        ["bert", "cora", "dora", ""]
+            .iter()
+            .all(|name| work(name) == anna)
+    );
 }

@@ -69,17 +69,12 @@ fn connector(by: &str, own: Option<&Pair>) -> TlsConnector {
 async fn joined(
     acceptor: &Acceptor,
     connector: TlsConnector,
-) -> io::Result<(
-    tokio_rustls::client::TlsStream<TcpStream>,
-    Stream,
-    Secured,
-)> {
+) -> io::Result<(tokio_rustls::client::TlsStream<TcpStream>, Stream, Secured)> {
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), 4)?;
     let tcp = TcpStream::connect(listener.local_address()?).await?;
     let mut server = listener.accept().await?.0.stream()?;
     let name = ServerName::try_from("mx.test").expect("a name");
-    let (client, settled) =
-        tokio::join!(connector.connect(name, tcp), server.secure(acceptor));
+    let (client, settled) = tokio::join!(connector.connect(name, tcp), server.secure(acceptor));
     Ok((client?, server, settled?))
 }
 
@@ -109,8 +104,13 @@ fn octets_go_both_ways_under_tls_and_the_end_is_seen() -> io::Result<()> {
             }
         }
         let nothing = server.try_read(&mut BytesMut::with_capacity(1)).await;
-        assert_eq!(nothing.map_err(|e| e.kind()), Err(io::ErrorKind::WouldBlock));
-        server.write(&mut BytesMut::from(&b"220 hello\r\n"[..])).await?;
+        assert_eq!(
+            nothing.map_err(|e| e.kind()),
+            Err(io::ErrorKind::WouldBlock)
+        );
+        server
+            .write(&mut BytesMut::from(&b"220 hello\r\n"[..]))
+            .await?;
         server.shutdown().await?;
         let mut said = Vec::new();
         client.read_to_end(&mut said).await?;
@@ -183,14 +183,21 @@ fn what_is_wrong_with_which_file_is_said() {
         Err(Flaw::Authorities(nothing.into()))
     );
     assert!(matches!(flaw(&one.chain, "", None), Err(Flaw::Key(_))));
-    assert!(matches!(flaw(&one.chain, &one.chain, None), Err(Flaw::Key(_))));
+    assert!(matches!(
+        flaw(&one.chain, &one.chain, None),
+        Err(Flaw::Key(_))
+    ));
     assert_eq!(
         flaw(&one.chain, &other.key, None),
         Err(Flaw::Key("is not the key of the certificate".into()))
     );
     let garbled = one.chain.replace("MII", "AAA");
-    assert!(matches!(flaw(&garbled, &one.key, None), Err(Flaw::Chain(_))));
-    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    assert!(matches!(
+        flaw(&garbled, &one.key, None),
+        Err(Flaw::Chain(_))
+    ));
+    let encrypted =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let Err(Flaw::Key(words)) = flaw(&one.chain, encrypted, None) else {
         panic!("an encrypted key can't be used");
     };
@@ -211,5 +218,8 @@ fn the_validity_of_a_certificate_is_known() {
     let acceptor = Acceptor::new(material(&own, None)).expect("expired is no flaw");
     let day = 86_400_000;
     let Validity { from, until } = acceptor.validity();
-    assert_eq!((from.0, until.0), (1_767_225_600_000, 1_767_225_600_000 + day));
+    assert_eq!(
+        (from.0, until.0),
+        (1_767_225_600_000, 1_767_225_600_000 + day)
+    );
 }

@@ -41,7 +41,7 @@ macro_rules! as_send {
                     | R::TooBigForMailbox
                     | R::ListClosed
                     | R::DomainMailless
-                    | R::PolicyRefused => $reply::LocalError,
+                    | R::AuthenticationNeeded | R::PolicyRefused => $reply::LocalError,
                 })
             }
 

@@ -5,6 +5,7 @@
 //! * `door`: how a command reaches the queue: through the server, or the spool itself (`spool`);
 //! * `table`, `message`: one line a message, and one message with all there is to say;
 //! * `explain`: what a reply means;
+//! * `user`: the lines of the password file;
 //! * `say`: text for people; `pages`: completions and manual pages.
 
 // This is the one place that talks to people on the terminal.
@@ -20,6 +21,7 @@ mod running;
 mod say;
 mod spool;
 mod table;
+mod user;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -27,9 +29,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use postroad_host::clock::{Clock, RealClock};
 
+use crate::configuration::Unusable;
 use crate::sendmail::{self, Called};
-use crate::{configuration, serve};
+use crate::{configuration, secrets, serve};
 use running::Running;
 
 /// An SMTP server: receives mail, keeps it safe, and gets it to where it belongs.
@@ -70,6 +74,8 @@ enum Command {
     },
     Queue(Box<queue::Queue>),
     Explain(explain::Explain),
+    /// The users who can log in
+    User(user::User),
     #[command(flatten)]
     Running(Running),
     /// Print what makes a shell complete this command: for bash, into
@@ -125,6 +131,7 @@ pub(crate) fn run() -> ExitCode {
         } => say::print(&postroad_config::reference()).map(|()| Ended::Done),
         // It was done before clap saw it, since its options are none that clap knows.
         Command::Sendmail { .. } => Ok(Ended::Done),
+        Command::User(user) => user::run(user),
         Command::Queue(queue) => queue::run(*queue),
         Command::Explain(asked) => explain::run(&asked),
         Command::Running(what) => running::run(what),
@@ -158,8 +165,20 @@ fn serve(config: Option<PathBuf>) -> ExitCode {
 }
 
 fn check(file: &std::path::Path) -> ExitCode {
-    match configuration::load(Some(file)) {
-        Ok(_) => {
+    let checked = configuration::load(Some(file)).and_then(|loaded| {
+        match secrets::read(&loaded.config, None) {
+            (files, problems) if problems.is_empty() => Ok((loaded, files)),
+            (_, problems) => Err(Unusable::Wrong(problems)),
+        }
+    });
+    match checked {
+        Ok((loaded, files)) => {
+            if let (Some(words), Some(certificate)) = (
+                secrets::about_expiry(&files, RealClock.unix()),
+                &loaded.config.tls.certificate,
+            ) {
+                eprintln!("warning: {} {words}", certificate.display());
+            }
             println!("{}: nothing wrong", file.display());
             ExitCode::SUCCESS
         }

@@ -143,6 +143,8 @@ crate::table::rows! {
         ParameterLater 455 ["4.3.3"] "Server unable to accommodate parameters", fault addition, "RFC 5321 4.1.1.11";
         /// The recipient's mailbox is full for now.
         MailboxFull 452 ["4.2.2"] "Requested action not taken: mailbox full", default row, "RFC 3463 3.3";
+        /// The client has to authenticate first: only for users is mail sent on to other servers.
+        AuthenticationNeeded 530 ["5.7.0"] "Authentication required", config addition, "RFC 4954 6";
         /// The recipient's domain has a null MX, or stands in the no-mail table.
         DomainMailless 556 ["5.1.10"] "Domain does not accept mail", config addition, "RFC 7505 4.1";
         /// The same, in the historic mode. The domain stands before it.
@@ -154,8 +156,6 @@ crate::table::rows! {
         BadSequence 503 ["5.5.1"] "Bad sequence of commands", default row, "RFC 5321 4.1.4";
         /// The transaction has as many recipients as one may have.
         TooManyRecipients 452 ["4.5.3"] "Requested action not taken: too many recipients", default row, "RFC 5321 4.5.3.1.10";
-        /// The client has to authenticate first.
-        AuthenticationNeeded 530 ["5.7.0"] "Authentication required", config addition, "RFC 4954 6";
     }
     /// An unreadable or malformed RCPT.
     wire RcptSyntax {

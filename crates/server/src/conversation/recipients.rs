@@ -5,7 +5,7 @@ use std::sync::Arc;
 use postroad_clock::Mono;
 use postroad_directory::{Reservation, Resolution};
 use postroad_policy::access::Step;
-use postroad_policy::{Decision, Reason, Verdict, rule};
+use postroad_policy::{Decision, Reason, Relay, Verdict, rule};
 use postroad_reply::{Answer, RcptReply, Situated, Text};
 use postroad_session::server::{self as session, Quirk, ServerSession};
 use postroad_store::QueueStore;
@@ -144,8 +144,11 @@ impl<S: QueueStore> Conversation<S> {
     ) -> Result<Led, Verdict> {
         let mailboxes = &self.services.mailboxes;
         let resolution = self.settings.directory.resolve(path, mailboxes);
-        let may_relay = self.may_relay() && !self.goes_to_terminals();
-        match (rule::recipient(&resolution, may_relay), resolution) {
+        let relay = match self.goes_to_terminals() {
+            true => Relay::Denied,
+            false => self.relay(),
+        };
+        match (rule::recipient(&resolution, relay), resolution) {
             (
                 Verdict::Accept,
                 Resolution::Local {

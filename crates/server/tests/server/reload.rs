@@ -33,6 +33,8 @@ fn other(old: &Settings) -> Settings {
         directory: Arc::new(Directory::new(vec![domain], None, Routes::default()).0),
         trusted_networks: Vec::new(),
         rules: Default::default(),
+        tls: None,
+        passwords: None,
         listeners: vec![ListenerSettings {
             session: Arc::new(session),
         }],

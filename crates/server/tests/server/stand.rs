@@ -7,16 +7,19 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ipnet::IpNet;
+use postroad_directory::users::PasswordFile;
 use postroad_directory::{Customers, Directory, LocalDomain, Mailboxes, Quotas, Routes, Usage};
+use postroad_host::chance::Chance;
 use postroad_host::clock::RealClock;
 use postroad_host::dns::Resolver;
 use postroad_host::net::Listener;
 use postroad_host::tasks;
+use postroad_host::tls::Acceptor;
 use postroad_policy::ConnectionLimits;
 use postroad_reply::QueueId;
 use postroad_server::{
-    Budget, Counter, Counts, Delivery, Limits, ListenerSettings, QueueRuns, Rules, Sent, Server,
-    Services, Turned, Work,
+    Budget, Counter, Counts, Delivery, Limits, ListenerSettings, LoginGuard, QueueRuns, Rules,
+    Sent, Server, Services, Turned, Work,
 };
 use postroad_session::server::Settings;
 use postroad_store::{Entry, Leased, MemoryStore, QueueStore};
@@ -117,6 +120,8 @@ pub(crate) struct Plan<S> {
     pub(crate) customers: Customers,
     pub(crate) trusted_networks: Vec<IpNet>,
     pub(crate) rules: Rules,
+    pub(crate) tls: Option<Acceptor>,
+    pub(crate) passwords: Option<Arc<PasswordFile>>,
     /// In octets.
     pub(crate) body_budget: usize,
     /// In octets.
@@ -147,12 +152,15 @@ impl<S: QueueStore + Clone> Plan<S> {
                 lease: Duration::from_secs(60),
                 room: Duration::from_secs(60),
                 write: Duration::from_secs(10),
+                handshake: Duration::from_secs(10),
             },
             directory: directory(),
             mailboxes: Mailboxes::new(2, []),
             customers: Customers::default(),
             trusted_networks: Vec::new(),
             rules: Rules::default(),
+            tls: None,
+            passwords: None,
             body_budget: 1000 * SHARE as usize,
             envelope_budget: 64 << 20,
             fresh: 1000,
@@ -174,6 +182,8 @@ impl<S: QueueStore + Clone> Plan<S> {
                 customers: self.customers,
                 trusted_networks: self.trusted_networks,
                 rules: self.rules,
+                tls: self.tls,
+                passwords: self.passwords,
                 listeners: vec![ListenerSettings {
                     session: Arc::new(self.session),
                 }],
@@ -188,6 +198,7 @@ impl<S: QueueStore + Clone> Plan<S> {
             envelope_budget: Budget::new(self.envelope_budget),
             delivery: Arc::new(NoDelivery),
             queue_runs: QueueRuns::default(),
+            login_guard: LoginGuard::new(1, [0; 32], Chance::from_seed(0)),
         };
         // On all of loopback, so that clients may come from other addresses of it.
         let listener = Listener::bind((Ipv4Addr::UNSPECIFIED, 0).into(), 1024).unwrap();

@@ -100,7 +100,10 @@ impl Desk {
     /// The mechanisms that AUTH takes now.
     pub(super) fn mechanisms(&self) -> Mechanisms {
         let may_show = self.security.tls || self.settings.clear_passwords;
-        Mechanisms::those(|mechanism| may_show || !mechanism.shows_password())
+        let offered = self.settings.mechanisms;
+        Mechanisms::those(|mechanism| {
+            offered.has(mechanism) && (may_show || !mechanism.shows_password())
+        })
     }
 
     /// What EHLO lists now.
@@ -109,7 +112,11 @@ impl Desk {
         Extensions {
             // RFC 3207 4.2.
             starttls: offered.starttls && !self.security.tls,
-            auth: offered.auth.map(|_| self.mechanisms()),
+            // Without a mechanism it would be no offer.
+            auth: offered
+                .auth
+                .map(|_| self.mechanisms())
+                .filter(|mechanisms| !mechanisms.is_empty()),
             ..offered
         }
     }

@@ -96,7 +96,9 @@ impl Commands {
         initial_response: Option<InitialResponse>,
         desk: &mut Desk,
     ) -> State {
-        let Some(mechanism) = Mechanism::named(mechanism) else {
+        let offered = desk.settings.mechanisms;
+        let known = Mechanism::named(mechanism).filter(|mechanism| offered.has(*mechanism));
+        let Some(mechanism) = known else {
             return self.refuse(Row::Auth, AuthGate::MechanismUnknown, desk);
         };
         if !desk.mechanisms().has(mechanism) {

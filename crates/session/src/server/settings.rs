@@ -27,6 +27,8 @@ pub struct Settings {
     pub tls: TlsRule,
     /// What AUTH is for.
     pub auth: AuthRule,
+    /// By which mechanisms.
+    pub mechanisms: Mechanisms,
     /// Whether mechanisms that show the password may be used without TLS (RFC 4954 4 wants them off).
     pub clear_passwords: bool,
     /// Which extensions are offered.
@@ -181,6 +183,7 @@ impl Settings {
             accepts_mail: true,
             tls: TlsRule::Off,
             auth: AuthRule::Off,
+            mechanisms: Mechanisms::ALL,
             clear_passwords: false,
             offered: Offered::default(),
             limits: Limits::default(),
@@ -236,7 +239,7 @@ impl Settings {
             enhanced_status_codes: !self.strict_classic,
             dsn: self.offered.dsn,
             starttls: matches!(self.tls, TlsRule::Offered | TlsRule::Required),
-            auth: (self.auth != AuthRule::Off).then_some(Mechanisms::ALL),
+            auth: (self.auth != AuthRule::Off).then_some(self.mechanisms),
             etrn: self.roles.etrn,
             atrn: self.roles.atrn,
             help: self.help,
