@@ -15,6 +15,9 @@
 //!   `MEND PATH` takes it away;
 //! * `MOVE FROM TO` gives something in the data folder another name;
 //! * `FILL` writes into the data folder until its disk is full, and `FREE` takes that away;
+//! * `TLS` does the client's part of a TLS handshake, and `TLS CERTIFICATE` shows a certificate for `home.test` in it;
+//! * `SCRAM NAME PASSWORD` goes through an exchange of SCRAM-SHA-256, up to its last reply;
+//! * `RELOAD` tells the server to read its configuration again;
 //! * `STOP` tells the server to stop;
 //! * `LOG TEXT` waits until the server has written a line to its log that has this text in it;
 //! * `AS NAME` goes on as the client of this name, each with a connection of its own;
@@ -29,6 +32,9 @@
 //!
 //! Lines `DNS NAME ...` among the settings give a name server what it says of a domain (as
 //! `harness/name_server.rs` says), and `@DNS@` in a setting stands for its address.
+//!
+//! A line `CERTIFICATES` among the settings makes the files that `harness/tls.rs` says; a line `USER NAME PASSWORD` gives
+//! a user a password in the file `passwords`.
 //!
 //! A line `DISK SIZE` among the settings gives the data folder a disk of that size. Where the machine
 //! lets nobody mount one, the dialogue is left out, which is said.
@@ -57,9 +63,10 @@ use harness::asked::Asked;
 use harness::name_server::NameServer;
 use harness::terminal::{self, Terminal};
 use harness::tmpfs::Tmpfs;
-use harness::{Client, PATIENCE, Server};
+use harness::{Client, PATIENCE, Server, tls};
 use nix::sys::signal::Signal;
 use postroad_reply::{Command, Situation, Source};
+use postroad_wire::base64;
 
 /// Rows of the reply table: a command and a code that answered it.
 type Rows = BTreeSet<(Command, u16)>;
@@ -169,6 +176,7 @@ fn play(file: &Path) -> Result<Option<Rows>, String> {
         ["C: ", "S: ", "S* ", "R: ", "AS "]
             .iter()
             .any(|mark| line.starts_with(mark))
+            || line == "TLS"
     };
     let settings: String = text
         .lines()
@@ -183,6 +191,19 @@ fn play(file: &Path) -> Result<Option<Rows>, String> {
         .into_iter()
         .partition(|line| line.starts_with("DNS "));
     let name_server = NameServer::start(zone.iter().map(|line| &line["DNS ".len()..]));
+    let (certificates, settings): (Vec<&str>, Vec<&str>) = settings
+        .into_iter()
+        .partition(|line| *line == "CERTIFICATES");
+    if !certificates.is_empty() {
+        tls::certificates(folder.path());
+    }
+    let (users, settings): (Vec<&str>, Vec<&str>) = settings
+        .into_iter()
+        .partition(|line| line.starts_with("USER "));
+    tls::users(
+        folder.path(),
+        users.iter().map(|line| &line["USER ".len()..]),
+    );
     let settings = settings.join("\n") + "\n";
     let settings = settings.replace("@DNS@", &name_server.address.to_string());
     let logins = folder.path().join("utmp");
@@ -277,6 +298,13 @@ impl Player<'_> {
             let (from, to) = names.split_once(' ').ok_or("two names")?;
             let path = |name| self.server.data.join(name);
             std::fs::rename(path(from), path(to)).map_err(|e| e.to_string())
+        } else if line == "TLS" || line == "TLS CERTIFICATE" {
+            self.secure(line != "TLS")
+        } else if let Some(who) = line.strip_prefix("SCRAM ") {
+            self.scram(who)
+        } else if line == "RELOAD" {
+            self.server.signal(Signal::SIGHUP);
+            Ok(())
         } else if line == "STOP" {
             self.server.signal(Signal::SIGTERM);
             Ok(())
@@ -362,6 +390,44 @@ impl Player<'_> {
             .ok_or_else(|| "no connection".into())
     }
 
+    /// Does the client's part of a handshake.
+    fn secure(&mut self, shows_certificate: bool) -> Result<(), String> {
+        self.nothing_left()?;
+        self.client()?;
+        let client = self.talk.client.take().ok_or("no connection")?;
+        let folder = self.server.data.parent().ok_or("no folder")?;
+        let secured = client.secured(folder, shows_certificate);
+        self.talk.client = Some(secured.map_err(|e| e.to_string())?);
+        self.talk.asked.secured();
+        Ok(())
+    }
+
+    /// Goes through an exchange of SCRAM-SHA-256, as far as the server does, and leaves its last reply.
+    fn scram(&mut self, who: &str) -> Result<(), String> {
+        let (name, password) = who.split_once(' ').ok_or("a name and a password")?;
+        let nonce = "rOprNGfwEbeRWgbNEkqO";
+        let first = base64::encode(format!("n,,n={name},r={nonce}").as_bytes());
+        self.send(format!("AUTH SCRAM-SHA-256 {first}\r\n").as_bytes())?;
+        let said = match self.read()? {
+            (334, texts) => base64::decode(texts[0].as_bytes()).ok_or("no base64")?,
+            reply => return self.leave(reply),
+        };
+        let said = String::from_utf8(said).map_err(|e| e.to_string())?;
+        let (last, proof) = tls::scram(name, password, nonce, &said).ok_or("no SCRAM")?;
+        self.send(format!("{}\r\n", base64::encode(last.as_bytes())).as_bytes())?;
+        match self.read()? {
+            (334, texts) if texts[0] == base64::encode(proof.as_bytes()) => self.send(b"\r\n"),
+            (334, _) => Err("the server doesn't know the password".into()),
+            reply => self.leave(reply),
+        }
+    }
+
+    /// Leaves a reply that was read to the steps that follow.
+    fn leave(&mut self, (code, texts): (u16, Vec<String>)) -> Result<(), String> {
+        self.talk.reply = lines(code, &texts);
+        Ok(())
+    }
+
     fn send(&mut self, octets: &[u8]) -> Result<(), String> {
         self.nothing_left()?;
         self.talk.asked.sent(octets);
@@ -371,14 +437,7 @@ impl Player<'_> {
     fn expect(&mut self, pattern: &str) -> Result<(), String> {
         if self.talk.reply.is_empty() {
             let (code, texts) = self.read()?;
-            let last = texts.len() - 1;
-            let mark = |at| if at == last { ' ' } else { '-' };
-            self.talk.reply = texts
-                .iter()
-                .enumerate()
-                .map(|(at, t)| format!("{code}{}{t}", mark(at)))
-                .collect();
-            self.talk.reply.reverse();
+            self.talk.reply = lines(code, &texts);
         }
         let line = self.talk.reply.pop().ok_or("an empty reply")?;
         if matches(pattern, &line) {
@@ -456,6 +515,15 @@ impl Player<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// The lines of a reply, the last one first.
+fn lines(code: u16, texts: &[String]) -> Vec<String> {
+    let last = texts.len() - 1;
+    let mark = |at| if at == last { ' ' } else { '-' };
+    let lines = texts.iter().enumerate();
+    let lines = lines.map(|(at, text)| format!("{code}{}{text}", mark(at)));
+    lines.rev().collect()
 }
 
 /// Whether a line fits a pattern in which `*` stands for anything.

@@ -9,6 +9,8 @@ pub struct Asked {
     greeted: bool,
     /// DATA was answered by 354, so that message data comes next.
     in_data: bool,
+    /// AUTH was answered by 334, so that a line of its exchange comes next.
+    in_exchange: bool,
     last: Option<Command>,
 }
 
@@ -16,6 +18,11 @@ impl Asked {
     /// Notes what is sent.
     pub fn sent(&mut self, octets: &[u8]) {
         self.octets.extend_from_slice(octets);
+    }
+
+    /// What was sent and not answered is forgotten: the connection is under TLS from now on.
+    pub fn secured(&mut self) {
+        self.octets.clear();
     }
 
     /// The command that a reply with this code answers; replies come in the order of what was
@@ -35,7 +42,11 @@ impl Asked {
             return self.last.unwrap_or(Command::Any);
         }
         let line = self.take_line();
-        let command = command_of(&line);
+        let command = match std::mem::take(&mut self.in_exchange) {
+            true => Command::Auth,
+            false => command_of(&line),
+        };
+        self.in_exchange = command == Command::Auth && code == 334;
         if command == Command::Bdat {
             let size = line.split(u8::is_ascii_whitespace).nth(1);
             let size = size.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());

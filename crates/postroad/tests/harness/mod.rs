@@ -11,6 +11,7 @@ pub mod hop;
 pub mod name_server;
 pub mod next_hop;
 pub mod terminal;
+pub mod tls;
 pub mod tmpfs;
 
 use std::collections::BTreeMap;
@@ -290,7 +291,8 @@ pub fn configuration(data: &Path, settings: &str) -> String {
     if !settings.contains("hostname =") {
         text.push_str("hostname = \"mx.test\"\n");
     }
-    if nix::unistd::geteuid().is_root() && !settings.contains("user =") {
+    let mut top = settings.lines().take_while(|line| !line.starts_with('['));
+    if nix::unistd::geteuid().is_root() && !top.any(|line| line.starts_with("user =")) {
         // The binary refuses to run as root unless it is told whom to become.
         text.push_str("user = \"root\"\n");
     }
@@ -345,7 +347,7 @@ impl Lines {
 
 /// A client that says exactly what it is told.
 pub struct Client {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<tls::Carrier>,
 }
 
 impl Client {
@@ -356,8 +358,15 @@ impl Client {
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         Ok(Client {
-            stream: BufReader::new(stream),
+            stream: BufReader::new(tls::Carrier::Clear(stream)),
         })
+    }
+
+    /// The same client, once it has done its part of a TLS handshake; it shows a certificate if it is told to.
+    pub fn secured(self, folder: &Path, shows_certificate: bool) -> std::io::Result<Client> {
+        let carrier = self.stream.into_inner();
+        let stream = BufReader::new(carrier.secured(folder, shows_certificate)?);
+        Ok(Client { stream })
     }
 
     /// Sends octets as they are.

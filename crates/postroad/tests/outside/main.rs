@@ -20,6 +20,7 @@ mod notices;
 mod operating;
 mod packaging;
 mod reloading;
+mod secrets;
 mod sendmail;
 mod service;
 mod starting;

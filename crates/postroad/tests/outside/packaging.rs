@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::harness::tls;
+
 fn packaging(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../packaging")
@@ -22,7 +24,13 @@ fn the_example_configuration_is_right_as_it_is_and_with_all_of_it_in_use() {
     // The user is made when it is installed.
     let used = text_of_it
         .replace("#user = \"postroad\"\n", "")
-        .replace("\n#[[", "\n[[");
+        .replace("\n#[", "\n[");
+    // So are a certificate and users.
+    tls::certificates(folder.path());
+    tls::users(folder.path(), ["anna secret"]);
+    let in_folder = format!("{}/", folder.path().display());
+    let used = used.replace("/etc/postroad/", &in_folder);
+    let used = used.replace("/mail.", "/mx.");
     let uncommented: Vec<_> = used
         .lines()
         .map(|line| match line.strip_prefix('#') {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::harness::Server;
+use crate::harness::{Server, tls};
 use crate::mails::{self, Mail, assert_arrived, submit};
 use crate::postfix::{DOMAIN, Postfix};
 use crate::program::{folder, free_port, may_start, postroad, route};
@@ -330,4 +330,42 @@ fn a_loop_that_postfix_sees_ends_with_one_notice() {
 #[ignore = "needs postfix"]
 fn a_loop_that_we_see_ends_with_one_notice() {
     go_round("\nhopcount_limit = 1000", "Status: 5.4.6");
+}
+
+#[test]
+#[ignore = "needs postfix"]
+fn postfix_logs_in_under_tls() {
+    let folder = folder();
+    let port = free_port();
+    let own = folder.path().join("postroad");
+    std::fs::create_dir_all(&own).expect("make a folder");
+    tls::certificates(&own);
+    tls::users(&own, ["postfix a-secret"]);
+    let settings = format!(
+        "smtp_tls_security_level = verify\nsmtp_tls_CAfile = {}\nsmtp_tls_verify_cert_match = mx.test\n\
+         smtp_sasl_auth_enable = yes\nsmtp_sasl_security_options = noanonymous\n\
+         smtp_sasl_password_maps = inline:{{ {{ [127.0.0.1]:{port} = postfix:a-secret }} }}",
+        own.join("authority.pem").display()
+    );
+    let Some(postfix) = relaying(folder.path(), port, &settings) else {
+        return;
+    };
+    let submission = format!(
+        "{}\n[auth]\npasswords = \"passwords\"\nsenders = \"any\"\n\n[[domain]]\nname = \"listed.test\"\n\
+         mailboxes = [\"anna\"]\n\n[[listener]]\naddress = \"127.0.0.1:{port}\"\ntls = \"required\"\nauth = \"required\"\n",
+        tls::SETTINGS
+    );
+    let server = postroad(folder.path(), &submission);
+    submit(
+        postfix.address,
+        &["anna@listed.test"],
+        &Mail::short("logged-in"),
+    );
+    let found = server.wait_for_messages(1);
+    let message = String::from_utf8_lossy(&found[0].octets);
+    assert!(message.contains("with ESMTPSA"), "{message}");
+    let login = server.wait_for_line(|line| line.contains("login.accepted"));
+    // The best that both know.
+    assert!(login.contains("SCRAM-SHA-256"), "{login}");
+    postfix.wait_for_line(&["to=<anna@listed.test>", "status=sent"]);
 }
