@@ -104,6 +104,7 @@ pub(crate) const ROWS: &[Row] = &[
             "clock", "reply", "wire", "message", "queue", "store", "host",
         ],
     ),
+    row("prober", &["clock", "reply", "wire", "host"]),
     Row {
         folder: "postroad",
         pure: false,
