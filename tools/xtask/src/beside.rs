@@ -1,5 +1,5 @@
 //! A Debian package taken apart without being installed: a machine has one mail server, and the tests
-//! want two.
+//! want several.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -115,15 +115,27 @@ const PROGRAMS: [Program; 18] = [
     },
 ];
 
-/// Those that Debian has, but not on a machine with the others: both are its mail server.
-const BESIDE: [Program; 1] = [Program {
-    name: "exim4",
-    package: "exim4-daemon-light",
-    in_test_names: "exim",
-}];
+/// Those that Debian has, but not on a machine with the others: each is its mail server.
+const BESIDE: [Program; 2] = [
+    Program {
+        name: "exim4",
+        package: "exim4-daemon-light",
+        in_test_names: "exim",
+    },
+    Program {
+        name: "smtpctl",
+        package: "opensmtpd",
+        in_test_names: "opensmtpd",
+    },
+];
 
 /// Those that Debian doesn't have, and PyPI has.
-const OF_PYPI: [Program; 3] = [
+const OF_PYPI: [Program; 4] = [
+    Program {
+        name: "aiosmtpd/__init__.py",
+        package: "aiosmtpd",
+        in_test_names: "aiosmtpd",
+    },
     Program {
         name: "openapi-spec-validator",
         package: "openapi-spec-validator",

@@ -6,6 +6,7 @@
 //! * `table`, `message`: one line a message, and one message with all there is to say;
 //! * `explain`: what a reply means;
 //! * `user`: the lines of the password file;
+//! * `probe`: any SMTP server is asked everything;
 //! * `say`: text for people; `pages`: completions and manual pages.
 
 // This is the one place that talks to people on the terminal.
@@ -16,6 +17,7 @@ mod explain;
 mod filters;
 mod message;
 mod pages;
+mod probe;
 mod queue;
 mod running;
 mod say;
@@ -76,6 +78,7 @@ enum Command {
     Explain(explain::Explain),
     /// The users who can log in
     User(user::User),
+    Probe(Box<probe::Probe>),
     #[command(flatten)]
     Running(Running),
     /// Print what makes a shell complete this command: for bash, into
@@ -134,6 +137,7 @@ pub(crate) fn run() -> ExitCode {
         Command::User(user) => user::run(user),
         Command::Queue(queue) => queue::run(*queue),
         Command::Explain(asked) => explain::run(&asked),
+        Command::Probe(probe) => probe::run(&probe),
         Command::Running(what) => running::run(what),
         Command::Completions { shell } => pages::completions(shell, Cli::command()),
         Command::Man { folder } => pages::man(folder.as_deref(), Cli::command()),

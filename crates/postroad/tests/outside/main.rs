@@ -19,6 +19,8 @@ mod metrics;
 mod notices;
 mod operating;
 mod packaging;
+mod peers;
+mod probing;
 mod reloading;
 mod secrets;
 mod sendmail;

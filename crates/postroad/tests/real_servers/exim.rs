@@ -5,13 +5,14 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::certificate::Certificate;
 use crate::program::{Process, make_for, program_named, user_named};
 
 /// Its domain; all of its mail goes into one Maildir.
 pub const DOMAIN: &str = "exim.test";
 
 /// The user it has in Debian's packages.
-const USER: &str = "Debian-exim";
+pub const USER: &str = "Debian-exim";
 
 /// An Exim that may run.
 pub struct Exim {
@@ -84,6 +85,32 @@ back:
 impl Exim {
     /// Starts one at a port, which sends what isn't its own to the port `back`.
     pub fn start(folder: &Path, port: u16, back: u16, chunking: bool) -> Exim {
+        let chunking = if chunking { "*" } else { "" };
+        let configuration = CONFIGURATION
+            .replace("BACK", &back.to_string())
+            .replace("CHUNKING", chunking);
+        Exim::run(folder, port, &configuration)
+    }
+
+    /// Starts one at a port that offers all it has, TLS too, and takes mail for `probe` and `postmaster` alone.
+    pub fn probed(folder: &Path, port: u16, certificate: &Certificate) -> Exim {
+        let tls = format!(
+            "tls_advertise_hosts = *\ntls_certificate = {}\ntls_privatekey = {}\n",
+            certificate.chain.display(),
+            certificate.key.display()
+        );
+        let configuration = CONFIGURATION
+            .replace("tls_advertise_hosts =\n", &tls)
+            .replace(
+                "accept domains = DOMAIN",
+                "accept domains = DOMAIN\n         local_parts = probe : postmaster",
+            )
+            .replace("BACK", "9")
+            .replace("CHUNKING", "*");
+        Exim::run(folder, port, &configuration)
+    }
+
+    fn run(folder: &Path, port: u16, text: &str) -> Exim {
         let folder = folder.join("exim");
         for part in ["spool", "log", "mail"] {
             make_for(USER, &folder.join(part));
@@ -93,13 +120,11 @@ impl Exim {
         // user can't enter every folder of ours.
         let program = folder.join("exim4");
         fs::copy(program_named("exim4"), &program).expect("copy it");
-        let text = CONFIGURATION
+        let text = text
             .replace("DOMAIN", DOMAIN)
             .replace("PROGRAM", &program.display().to_string())
             .replace("FOLDER", &folder.display().to_string())
-            .replace("PORT", &port.to_string())
-            .replace("BACK", &back.to_string())
-            .replace("CHUNKING", if chunking { "*" } else { "" });
+            .replace("PORT", &port.to_string());
         fs::write(&configuration, text).expect("write its configuration");
         // As its own user from the start: as root it would trust only configurations that it knows.
         let user = user_named(USER);

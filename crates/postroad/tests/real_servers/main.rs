@@ -13,14 +13,18 @@
     unreachable_pub
 )]
 
+mod aiosmtpd;
 mod by_lmtp;
+mod certificate;
 mod dovecot;
 mod exim;
 mod from_postfix;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod mails;
+mod opensmtpd;
 mod postfix;
+mod probed;
 mod program;
 mod to_dovecot;
 mod to_exim;
