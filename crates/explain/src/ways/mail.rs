@@ -3,7 +3,6 @@
 use super::{Way, by, idle, never};
 
 const NO_CHECK: &str = "Not yet: this check of the sender isn't built.";
-const NO_AUTH: &str = "Not yet: no setting demands AUTH.";
 const NO_FILTER: &str = "Not yet: no filter looks at messages.";
 
 pub(super) fn mail(name: &str) -> Option<Way> {
@@ -64,7 +63,10 @@ pub(super) fn mail(name: &str) -> Option<Way> {
             "A rule of access that refuses with the reason `name`, or a name that is too long.",
             &["access.reason", "limits.local_part", "limits.domain"],
         ),
-        "SenderNotOwned" => idle("Not yet: it isn't checked whose address a user gives."),
+        "SenderNotOwned" => by(
+            "A user gives a sender's address that isn't its own.",
+            &["auth.senders", "sender.addresses"],
+        ),
         "BadSequence" => by(
             "A client gives MAIL before it has greeted, or in a transaction.",
             &[],
@@ -73,8 +75,14 @@ pub(super) fn mail(name: &str) -> Option<Way> {
             "A client declares more with SIZE than a message may have.",
             &["limits.message_size"],
         ),
-        "TlsNeeded" => idle("Not yet: no setting demands TLS."),
-        "AuthenticationNeeded" => idle(NO_AUTH),
+        "TlsNeeded" => by(
+            "The listener has `listener.tls = \"required\"`, and a client goes on without STARTTLS.",
+            &["listener.tls"],
+        ),
+        "AuthenticationNeeded" => by(
+            "The listener has `listener.auth = \"required\"`, and the client hasn't authenticated.",
+            &["listener.auth"],
+        ),
         "BadPath" => by(
             "A client gives a sender that is no address.",
             &["limits.path"],
@@ -115,7 +123,10 @@ fn rcpt_here(name: &str) -> Option<Way> {
             "A client gives one recipient more than a message may have.",
             &["limits.recipients"],
         ),
-        "AuthenticationNeeded" => idle(NO_AUTH),
+        "AuthenticationNeeded" => by(
+            "The recipient is another server's, and the client could relay if it authenticated.",
+            &["listener.auth", "route.domain"],
+        ),
         "BadPath" => by(
             "A client gives a recipient that is no address.",
             &["limits.path"],

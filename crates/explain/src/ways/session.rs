@@ -4,11 +4,6 @@ use postroad_reply::{Command, Situation};
 
 use super::{Way, by, idle};
 
-const NO_TLS: &str = "Not yet: no setting turns TLS on.";
-const NO_AUTH: &str = "Not yet: no setting turns AUTH on.";
-const NO_ATRN: &str = "Not yet: no setting turns ATRN on.";
-const NO_TURN: &str = "Not yet: nobody can prove who it is.";
-
 /// A switch of the historic mode.
 const fn historic(how: &'static str) -> Way {
     by(how, &["listener.historic"])
@@ -113,7 +108,10 @@ pub(super) fn simple(situation: &Situation) -> Option<Way> {
 
 pub(super) fn any(name: &str) -> Option<Way> {
     Some(match name {
-        "TlsNeeded" => idle(NO_TLS),
+        "TlsNeeded" => by(
+            "The listener has `listener.tls = \"required\"`, and a client goes on without STARTTLS.",
+            &["listener.tls", "tls.certificate"],
+        ),
         "ChunkFailed" => by(
             "A client goes on after a BDAT that failed, without RSET.",
             &[],
@@ -127,19 +125,76 @@ pub(super) fn any(name: &str) -> Option<Way> {
 }
 
 pub(super) fn starttls(name: &str) -> Option<Way> {
-    match name {
-        "Ready" | "Unavailable" | "BadSequence" | "HasArgument" => Some(idle(NO_TLS)),
-        _ => None,
-    }
+    Some(match name {
+        "Ready" => by(
+            "A client gives the command where TLS is offered.",
+            &["listener.tls", "tls.certificate"],
+        ),
+        "Unavailable" => by(
+            "There is no certificate that can be used: its files can't be read, or don't fit each other.",
+            &["tls.certificate", "tls.key"],
+        ),
+        "BadSequence" => by(
+            "A client gives the command under TLS, or in a transaction.",
+            &["listener.tls"],
+        ),
+        "HasArgument" => by(
+            "A client gives the command with an argument.",
+            &["listener.tls"],
+        ),
+        _ => return None,
+    })
 }
 
 pub(super) fn auth(name: &str) -> Option<Way> {
-    match name {
-        "Authenticated" | "Challenge" | "Unavailable" | "Invalid" | "BadSequence"
-        | "MechanismUnknown" | "TlsNeeded" | "LineTooLong" | "NotBase64" | "Cancelled"
-        | "TransitionNeeded" | "TooWeak" => Some(idle(NO_AUTH)),
-        _ => None,
-    }
+    Some(match name {
+        "Authenticated" => by(
+            "A user gives the right password.",
+            &["listener.auth", "auth.passwords"],
+        ),
+        "Challenge" => by(
+            "A mechanism asks the client for more.",
+            &["listener.auth", "auth.mechanisms"],
+        ),
+        "TransitionNeeded" => by(
+            "What SCRAM needs isn't known of the user, and would be learnt at a login by PLAIN or LOGIN.",
+            &["auth.learn_scram", "auth.mechanisms"],
+        ),
+        "Unavailable" => by(
+            "The password file can't be read now, or too many logins are waited for.",
+            &["auth.passwords", "listener.auth"],
+        ),
+        "TooWeak" => by(
+            "A user for whom nothing but SCRAM is kept sends a password.",
+            &["auth.passwords", "auth.mechanisms"],
+        ),
+        "Invalid" => by(
+            "The name or the password is wrong; too many such end the session.",
+            &["auth.passwords", "limits.failed_logins"],
+        ),
+        "BadSequence" => by(
+            "A client gives the command before EHLO, in a transaction, or once it has authenticated.",
+            &["listener.auth"],
+        ),
+        "MechanismUnknown" => by(
+            "A client asks for a mechanism that isn't offered.",
+            &["auth.mechanisms"],
+        ),
+        "TlsNeeded" => by(
+            "A client would send its password without TLS, and `listener.clear_passwords` is off.",
+            &["listener.clear_passwords", "listener.tls"],
+        ),
+        "LineTooLong" => by(
+            "A client sends a line of the exchange that is too long.",
+            &["listener.auth"],
+        ),
+        "NotBase64" => by(
+            "A client sends something that is no base64.",
+            &["listener.auth"],
+        ),
+        "Cancelled" => by("A client sends `*` in an exchange.", &["listener.auth"]),
+        _ => return None,
+    })
 }
 
 /// SEND, SOML and SAML, which are alike.
@@ -203,7 +258,10 @@ pub(super) fn turn(name: &str) -> Option<Way> {
         "HasArgument" => Some(historic(
             "A client gives the command with an argument, on a listener with `turn`.",
         )),
-        "RolesChanged" => Some(idle(NO_TURN)),
+        "RolesChanged" => Some(by(
+            "The listener is historic with `turn`, and the client has proved that it is a customer.",
+            &["listener.historic", "on_demand.users", "on_demand.domains"],
+        )),
         _ => None,
     }
 }
@@ -251,16 +309,40 @@ pub(super) fn etrn(name: &str) -> Option<Way> {
 }
 
 pub(super) fn atrn(name: &str) -> Option<Way> {
-    match name {
-        "SwitchedOff"
-        | "RolesChanged"
-        | "Refused"
-        | "Unable"
-        | "NoMail"
-        | "BadSequence"
-        | "ParameterNotImplemented"
-        | "AuthenticationNeeded"
-        | "BadArgument" => Some(idle(NO_ATRN)),
-        _ => None,
-    }
+    Some(match name {
+        "SwitchedOff" => by(
+            "A client gives the command where there are no customers, or where nobody can say who it is.",
+            &["on_demand.users", "listener.auth"],
+        ),
+        "RolesChanged" => by(
+            "A customer that has authenticated asks, and mail waits for it.",
+            &["on_demand.users", "on_demand.domains"],
+        ),
+        "Refused" => by(
+            "A client has authenticated and isn't listed for these domains, or asks too often.",
+            &["on_demand.users", "on_demand.domains"],
+        ),
+        "Unable" => by(
+            "The spool doesn't answer, or can't be written.",
+            &["on_demand.users"],
+        ),
+        "NoMail" => by(
+            "A customer that has authenticated asks, and nothing waits for it.",
+            &["on_demand.users"],
+        ),
+        "BadSequence" => by(
+            "A client gives the command before EHLO, or in a transaction.",
+            &["on_demand.users"],
+        ),
+        "ParameterNotImplemented" => by("A client gives more than domains.", &["on_demand.users"]),
+        "AuthenticationNeeded" => by(
+            "A client asks without having authenticated.",
+            &["on_demand.users", "listener.auth"],
+        ),
+        "BadArgument" => by(
+            "A client asks for something that is no domain.",
+            &["on_demand.users"],
+        ),
+        _ => return None,
+    })
 }
