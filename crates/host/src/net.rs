@@ -10,14 +10,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::coop;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsConnector, TlsStream};
 
+use crate::tasks::{TimedOut, timeout};
 use crate::tls;
 
 pub use outbound::{Connection, Transport, addresses, connect_tcp};
@@ -101,7 +104,7 @@ fn send_at_once(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
 }
 
-/// A connection that was accepted.
+/// A connection that was accepted, or made by [`connect`](Stream::connect).
 #[derive(Debug)]
 pub struct Stream(Carrier);
 
@@ -142,7 +145,40 @@ impl Stream {
         let config = std::sync::Arc::clone(&acceptor.config);
         let secured = TlsAcceptor::from(config).accept(tcp).await?;
         let settled = acceptor.settled(secured.get_ref().1);
-        self.0 = Carrier::Tls(Box::new(secured));
+        self.0 = Carrier::Tls(Box::new(secured.into()));
+        Ok(settled)
+    }
+
+    /// Connects to a TCP port within `how_long`.
+    ///
+    /// # Errors
+    /// `TimedOut` when it takes longer, else what the system said.
+    pub async fn connect(to: SocketAddr, how_long: Duration) -> io::Result<Stream> {
+        let connecting = timeout(how_long, TcpStream::connect(to)).await;
+        let tcp = connecting.unwrap_or_else(|TimedOut| Err(io::ErrorKind::TimedOut.into()))?;
+        send_at_once(&tcp);
+        Ok(Stream(Carrier::Clear(tcp)))
+    }
+
+    /// Does the client's part of a TLS handshake with a server that has to be `name`: a domain name, or an
+    /// address. If it fails, or the future is dropped, the connection is of no use any more.
+    ///
+    /// # Errors
+    /// `InvalidData` if the server isn't who it has to be, `InvalidInput` if the name can be nobody's.
+    pub async fn secure_to(
+        &mut self,
+        connector: &tls::Connector,
+        name: &str,
+    ) -> io::Result<tls::Secured> {
+        let name = ServerName::try_from(name.to_owned());
+        let name = name.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let Carrier::Clear(tcp) = std::mem::replace(&mut self.0, Carrier::Lost) else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let config = std::sync::Arc::clone(&connector.config);
+        let secured = TlsConnector::from(config).connect(name, tcp).await?;
+        let settled = tls::settled(secured.get_ref().1);
+        self.0 = Carrier::Tls(Box::new(secured.into()));
         Ok(settled)
     }
 

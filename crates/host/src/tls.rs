@@ -1,10 +1,11 @@
-//! TLS: what a server shows its clients, and what it learns of them in a handshake.
+//! TLS: what a server shows its clients, and what it learns of them in a handshake; and a client's side of it.
 //!
 //! Connections are in [`net`](crate::net): a [`Stream`](crate::net::Stream) becomes a secured one by
 //! [`secure`](crate::net::Stream::secure). Sessions are not resumed: a mail connection is long, and a client
 //! whose certificate counts shows it each time.
 
 mod client;
+mod connector;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -15,10 +16,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{InconsistentKeys, RootCertStore, ServerConfig, ServerConnection};
+use rustls::{CommonState, InconsistentKeys, RootCertStore, ServerConfig, ServerConnection};
 use x509_parser::parse_x509_certificate;
 
 use client::Lenient;
+pub use connector::Connector;
 
 /// The cryptographic code, which is the same for all.
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
@@ -132,20 +134,28 @@ impl Acceptor {
 
     /// What a handshake that is done has settled.
     pub(crate) fn settled(&self, connection: &ServerConnection) -> Secured {
-        let version = match connection.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
-            _ => "TLSv1.3",
-        };
-        let suite = connection.negotiated_cipher_suite();
-        let cipher = suite.map(|suite| format!("{:?}", suite.suite()));
         let shown = connection.peer_certificates();
         let names = self.clients.as_ref().zip(shown);
         Secured {
-            version,
-            // The library tells the suites of TLS 1.3 apart by their names, which the registry doesn't.
-            cipher: cipher.unwrap_or_default().replacen("TLS13_", "TLS_", 1),
             names: names.map_or_else(Vec::new, |(clients, shown)| clients.names(shown)),
+            ..settled(connection)
         }
+    }
+}
+
+/// What a handshake that is done has settled, but for names of the peer.
+pub(crate) fn settled(connection: &CommonState) -> Secured {
+    let version = match connection.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        _ => "TLSv1.3",
+    };
+    let suite = connection.negotiated_cipher_suite();
+    let cipher = suite.map(|suite| format!("{:?}", suite.suite()));
+    Secured {
+        version,
+        // The library tells the suites of TLS 1.3 apart by their names, which the registry doesn't.
+        cipher: cipher.unwrap_or_default().replacen("TLS13_", "TLS_", 1),
+        names: Vec::new(),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::conversation::Conversation;
 use crate::listen::{Running, reached};
 
 /// How much is read from a socket at once.
-const READ: usize = 16 * 1024;
+pub(crate) const READ: usize = 16 * 1024;
 /// How much of a message is: fewer calls for a long one.
 const READ_DATA: usize = 64 * 1024;
 /// For how long a connection that was ended is still read, so that its last reply isn't lost.
@@ -94,10 +94,7 @@ pub(crate) async fn serve<S: QueueStore>(
         conversation,
         input: Bytes::new(),
         running,
-        receiving: Counted {
-            receiving,
-            counted: false,
-        },
+        receiving: Counted::of(receiving),
         alarm: Alarm::default(),
     };
     if connection.conversation.relay() == Relay::Allowed {
@@ -110,6 +107,43 @@ pub(crate) async fn serve<S: QueueStore>(
         Box::pin(connection.turn()).await;
     }
     drop(permit);
+}
+
+/// A connection that this side has made, whose roles have changed since.
+pub(crate) struct Begun<S: QueueStore> {
+    pub(crate) stream: Stream,
+    pub(crate) session: ServerSession,
+    pub(crate) conversation: Conversation<S>,
+    /// What was read and belongs to the session.
+    pub(crate) input: Bytes,
+    pub(crate) permit: Permit,
+}
+
+/// Serves a connection that was made from here to its end: so many messages were accepted, and so many
+/// commands refused.
+pub(crate) async fn carry_on<S: QueueStore>(
+    services: Arc<Services<S>>,
+    begun: Begun<S>,
+    running: watch::Receiver<Running>,
+    receiving: Receiving,
+) -> (u64, u64) {
+    let mut connection = Connection {
+        write: services.settings.load().limits.write,
+        // It has come to pass, if it was to.
+        is_implicit: false,
+        services,
+        stream: begun.stream,
+        session: begun.session,
+        conversation: begun.conversation,
+        input: begun.input,
+        running,
+        receiving: Counted::of(receiving),
+        alarm: Alarm::default(),
+    };
+    // An error is a peer that has gone; the conversation has told the log by then.
+    let _ = connection.run().await;
+    drop(begun.permit);
+    connection.conversation.counts()
 }
 
 struct Connection<S: QueueStore> {
@@ -415,6 +449,14 @@ struct Counted {
 }
 
 impl Counted {
+    /// Not counted yet.
+    fn of(receiving: Receiving) -> Counted {
+        Counted {
+            receiving,
+            counted: false,
+        }
+    }
+
     fn set(&mut self, is_receiving: bool) {
         match (self.counted, is_receiving) {
             (false, true) => self.receiving.0.fetch_add(1, Ordering::Relaxed),

@@ -15,8 +15,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use postroad_clock::Mono;
+use postroad_directory::is_same_domain;
 use postroad_host::dns::Unresolved;
 use postroad_host::tasks;
+use postroad_host::tls::Secured;
 use postroad_message::trace::Greeting;
 use postroad_policy::access::Step;
 use postroad_policy::{Connections, Decision, Judged, Reason, Relay, Verdict, rule};
@@ -30,7 +32,7 @@ use postroad_session::server::{
     self as session, AuthRule, Event, Question, Quirk, ServerSession, SessionId, Ticket,
 };
 use postroad_store::{Leased, QueueStore, Trouble};
-use postroad_wire::address::{Domain, Mailbox, ReversePath};
+use postroad_wire::address::{Domain, Host, Mailbox, ReversePath};
 use postroad_wire::command::{DeliveryKind, Node};
 use postroad_wire::parameter::MailParameters;
 use postroad_wire::peer::Protocol;
@@ -38,6 +40,7 @@ use tokio::sync::watch;
 
 use crate::budget::Share;
 use crate::collect::{self, Collection, Nothing};
+use crate::customer::AskedFor;
 use crate::domains;
 use crate::intake::Intake;
 use crate::listen::{Running, reached};
@@ -76,6 +79,8 @@ pub(crate) struct Conversation<S: QueueStore> {
     /// The address of ours that the client came to.
     own_address: IpAddr,
     transaction: Option<Transaction<S>>,
+    /// The domains whose mail was asked for, where the connection was made from here to collect it.
+    asked_for: Option<AskedFor>,
     /// Its attempt to log in, while that goes on.
     login: Option<Box<Exchange>>,
     /// What the client may collect, if that was the last that it asked for.
@@ -113,11 +118,25 @@ impl<S: QueueStore> Conversation<S> {
             client,
             own_address: listener.ip(),
             transaction: None,
+            asked_for: None,
             login: None,
             collection: None,
             record,
             running,
         }
+    }
+
+    /// The same over a connection that was made from here, to collect the mail of these domains, and that is
+    /// secured so.
+    pub(crate) fn collecting(mut self, domains: AskedFor, secured: Option<Secured>) -> Self {
+        self.asked_for = Some(domains);
+        self.client.tls = secured.map(Box::new);
+        self
+    }
+
+    /// How many messages were accepted, and how many commands refused.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        self.record.counts()
     }
 
     /// Whether a message has begun to come in.
@@ -366,7 +385,8 @@ impl<S: QueueStore> Conversation<S> {
         let ReversePath::Mailbox(Mailbox { host, .. }) = path else {
             return Verdict::Accept;
         };
-        let is_asked = self.settings.rules.lookups.senders;
+        // Who collects its mail has others who took it, and who would have to tell the sender.
+        let is_asked = self.settings.rules.lookups.senders && self.asked_for.is_none();
         if !is_asked || self.relay() == Relay::Allowed || self.settings.directory.is_local(host) {
             return Verdict::Accept;
         }
@@ -389,6 +409,20 @@ impl<S: QueueStore> Conversation<S> {
             return Verdict::Permanent(Reason::TooBigForMailbox, None);
         }
         Verdict::Accept
+    }
+
+    /// Whether this client may send mail to this address, if it is none of a local domain. A provider may for
+    /// the domains whose mail was asked of it, wherever it is.
+    fn relay_to(&self, target: &Mailbox) -> Relay {
+        let Some(domains) = &self.asked_for else {
+            return self.relay();
+        };
+        let is_asked_for =
+            |host: &Domain| domains.iter().any(|domain| is_same_domain(domain, host));
+        match &target.host {
+            Host::Domain(host) if is_asked_for(host) => Relay::Allowed,
+            _ => Relay::Denied,
+        }
     }
 
     /// Whether this client may send mail to other servers' domains.

@@ -7,7 +7,7 @@
 //! * `transaction` is what it knows of the open transaction, `intake` the message that comes in;
 //! * `memory` is what the envelope of a transaction takes of the memory;
 //! * `lookup` is VRFY and EXPN;
-//! * `queue_run` is ETRN, `collect` ATRN and TURN;
+//! * `queue_run` is ETRN, `collect` ATRN and TURN, `customer` the other side of ATRN;
 //! * `domains` asks what a domain says of its mail;
 //! * `quota` finds out what mailboxes hold;
 //! * `sending` knows how much clients have sent of what they may;
@@ -22,6 +22,7 @@ mod budget;
 mod collect;
 mod connection;
 mod conversation;
+mod customer;
 mod domains;
 mod intake;
 mod listen;
@@ -54,6 +55,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 pub use budget::Budget;
 pub use collect::{Turned, Work};
+pub use customer::{Calling, Collected, Security, Uncollected};
 pub use listen::{Remaining, Server};
 pub use login::LoginGuard;
 pub use logins::Logins;

@@ -38,9 +38,9 @@ pub(crate) async fn reached(running: &mut watch::Receiver<Running>, enough: Runn
 /// The listeners and their sessions.
 #[derive(Debug)]
 pub struct Server {
-    running: watch::Sender<Running>,
-    admission: Admission,
-    receiving: connection::Receiving,
+    pub(crate) running: watch::Sender<Running>,
+    pub(crate) admission: Admission,
+    pub(crate) receiving: connection::Receiving,
 }
 
 /// What a drain still waits for.
@@ -133,6 +133,11 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 /// Sessions that this process has begun.
 static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
+/// The name of another session.
+pub(crate) fn next_session() -> SessionId {
+    SessionId(SESSIONS.fetch_add(1, Ordering::Relaxed))
+}
+
 /// One listener's loop.
 struct Accepting<S> {
     place: usize,
@@ -151,10 +156,10 @@ impl<S: QueueStore> Accepting<S> {
             };
             match accepted {
                 Ok((accepted, peer)) => {
-                    let number = SESSIONS.fetch_add(1, Ordering::Relaxed);
+                    let id = next_session();
                     let arrived = Arrived {
                         place: self.place,
-                        id: SessionId(number),
+                        id,
                         accepted,
                         peer,
                         permit: self.admission.enter(peer.ip()),
@@ -166,7 +171,7 @@ impl<S: QueueStore> Accepting<S> {
                         self.receiving.clone(),
                     );
                     // In turn: each thread gets its share of them.
-                    tasks::spread(number, connection);
+                    tasks::spread(id.0, connection);
                 }
                 Err(error) => {
                     if let Ok(address) = listener.local_address() {

@@ -76,6 +76,11 @@ impl Record {
         (self.connection, self.peer)
     }
 
+    /// How many messages were accepted, and how many commands refused.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.accepted, self.refused)
+    }
+
     /// A recipient is refused, and its reply follows.
     pub(crate) fn recipient(&mut self, situation: &'static Situation, path: &ForwardPath) {
         self.recipients.push_back((situation, path.to_string()));

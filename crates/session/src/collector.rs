@@ -37,8 +37,8 @@ pub struct Errand {
     pub name: HeloName,
     /// Whether TLS is started first; not where the connection is TLS from its beginning.
     pub start_tls: bool,
-    /// Who this side is.
-    pub login: Login,
+    /// Who this side is; none where its certificate says so.
+    pub login: Option<Login>,
     /// Whose mail; none means all that the provider has for it.
     pub domains: Vec<Domain>,
 }
@@ -274,10 +274,7 @@ impl Collector {
                 self.go_on(&Extensions::read(keywords), now);
             }
             (Stage::StartTls, Severity::Completed) => self.stage = Stage::Handshake,
-            (Stage::Auth(_), Severity::Completed) => {
-                let domains = self.errand.domains.clone();
-                self.say(&Command::Atrn(domains), Stage::Atrn, now);
-            }
+            (Stage::Auth(_), Severity::Completed) => self.atrn(now),
             (Stage::Auth(exchange), Severity::Intermediate) => self.respond(exchange, now),
             (Stage::Atrn, Severity::Completed) => self.stage = Stage::Reversed,
             (Stage::Atrn, _) if reply.code.number() == NO_MAIL => self.quit(Ended::NoMail, now),
@@ -293,8 +290,10 @@ impl Collector {
                 false => self.quit(Ended::NoTls, now),
             };
         }
+        let Some(Login { user, password }) = &self.errand.login else {
+            return self.atrn(now);
+        };
         let mechanisms = offered.auth.unwrap_or_default();
-        let Login { user, password } = &self.errand.login;
         let (mechanism, initial_response, exchange) = if mechanisms.has(Mechanism::Plain) {
             // RFC 4616 2: no other identity to act as, then the name and the password.
             let message = format!("\0{user}\0{password}");
@@ -314,17 +313,25 @@ impl Collector {
 
     /// Answers a challenge.
     fn respond(&mut self, exchange: Exchange, now: Mono) {
-        let Login { user, password } = &self.errand.login;
-        let (response, next) = match exchange {
-            Exchange::User => (base64::encode(user.as_bytes()), Exchange::Password),
-            Exchange::Password => (base64::encode(password.as_bytes()), Exchange::Said),
+        let (response, next) = match (exchange, &self.errand.login) {
+            (Exchange::User, Some(login)) => {
+                (base64::encode(login.user.as_bytes()), Exchange::Password)
+            }
+            (Exchange::Password, Some(login)) => {
+                (base64::encode(login.password.as_bytes()), Exchange::Said)
+            }
             // There is nothing more to say, so the exchange is cancelled (RFC 4954 4).
-            Exchange::Said => ("*".into(), Exchange::Said),
+            _ => ("*".into(), Exchange::Said),
         };
         self.out
             .extend_from_slice(format!("{response}\r\n").as_bytes());
         self.stage = Stage::Auth(next);
         self.since = now;
+    }
+
+    fn atrn(&mut self, now: Mono) {
+        let domains = self.errand.domains.clone();
+        self.say(&Command::Atrn(domains), Stage::Atrn, now);
     }
 
     fn ehlo(&mut self, now: Mono) {

@@ -20,10 +20,10 @@ fn errand() -> Errand {
     Errand {
         name: HeloName::from(domain("home.example")),
         start_tls: false,
-        login: Login {
+        login: Some(Login {
             user: "home".into(),
             password: "secret".into(),
-        },
+        }),
         domains: vec![domain("a.example"), domain("b.example")],
     }
 }
@@ -120,6 +120,20 @@ fn nothing_is_told_without_tls_where_tls_is_wanted() {
     let injected = ("220 go\r\n250 AUTH PLAIN\r\n", "");
     let collector = play(tls(), &[GREETING, offers, injected]);
     assert_eq!(collector.ended(), Some(&Ended::Unasked));
+}
+
+#[test]
+fn who_is_known_by_a_certificate_only_asks_for_its_mail() {
+    let known = Errand {
+        login: None,
+        ..errand()
+    };
+    let offers = (
+        "250-odmr.example\r\n250 ATRN\r\n",
+        "ATRN a.example,b.example\r\n",
+    );
+    let collector = play(known, &[GREETING, offers, ("250 ok\r\n", "")]);
+    assert_eq!(collector.want(), Want::Reverse);
 }
 
 #[test]

@@ -144,9 +144,11 @@ impl<S: QueueStore> Conversation<S> {
     ) -> Result<Led, Verdict> {
         let mailboxes = &self.services.mailboxes;
         let resolution = self.settings.directory.resolve(path, mailboxes);
-        let relay = match self.goes_to_terminals() {
-            true => Relay::Denied,
-            false => self.relay(),
+        let relay = match &resolution {
+            Resolution::NotLocal { target, .. } if !self.goes_to_terminals() => {
+                self.relay_to(target)
+            }
+            _ => Relay::Denied,
         };
         match (rule::recipient(&resolution, relay), resolution) {
             (
