@@ -8,6 +8,7 @@ mod security;
 use std::collections::BTreeSet;
 
 use crate::Config;
+use crate::collect;
 use crate::read::Reader;
 use crate::route::RouteDomain;
 use crate::value::{AccessAction, AccessStep, Size};
@@ -64,6 +65,7 @@ pub(crate) fn all(config: &Config, reader: &mut Reader) {
     listeners_twice(config, reader);
     crate::listener::check(config, reader);
     on_demand(config, reader);
+    collect::check(config, reader);
     security::all(config, reader);
 }
 

@@ -8,6 +8,7 @@
 mod table;
 
 mod check;
+mod collect;
 mod listener;
 mod name;
 mod problem;
@@ -18,6 +19,7 @@ pub mod settings;
 
 mod value;
 
+pub use collect::Provider;
 pub use listener::{Protocol, Quirk};
 pub use name::{Alias, AliasTarget, Aliases, Delimiter};
 pub use problem::Problem;
@@ -26,9 +28,9 @@ pub use route::{RouteDomain, RouteHop};
 pub use settings::Config;
 pub use table::{Change, Reload};
 pub use value::{
-    AccessAction, AccessReason, AccessStep, AuthMechanism, AuthSenders, BareLineEnds, ExpnInquiry,
-    Inquiry, Level, ListenerAuth, ListenerTls, LogFormat, Size, SocketPath, Tells, TlsVersion,
-    WhenFull,
+    AccessAction, AccessReason, AccessStep, AuthMechanism, AuthSenders, BareLineEnds, CollectTls,
+    ExpnInquiry, Inquiry, Level, ListenerAuth, ListenerTls, LogFormat, Size, SocketPath, Tells,
+    TlsVersion, WhenFull,
 };
 
 use postroad_wire::address::Domain;

@@ -10,6 +10,7 @@ use postroad_wire::address::{Domain, LocalPart, Mailbox};
 use toml::de::DeTable;
 
 use crate::Machine;
+use crate::collect::Provider;
 use crate::listener::{Protocol, Quirk};
 use crate::name::{Aliases, Delimiter};
 use crate::read::{At, Reader};
@@ -19,9 +20,9 @@ use crate::table::{
     within,
 };
 use crate::value::{
-    AccessAction, AccessReason, AccessStep, AuthMechanism, AuthSenders, BareLineEnds, ExpnInquiry,
-    Inquiry, Level, ListenerAuth, ListenerTls, LogFormat, Size, SocketPath, Tells, TlsVersion,
-    Value, WhenFull,
+    AccessAction, AccessReason, AccessStep, AuthMechanism, AuthSenders, BareLineEnds, CollectTls,
+    ExpnInquiry, Inquiry, Level, ListenerAuth, ListenerTls, LogFormat, Size, SocketPath, Tells,
+    TlsVersion, Value, WhenFull,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -354,6 +355,39 @@ settings! {
         tells: Tells = is(Tells::Number), any(), Live;
     }
 
+    /// A provider that this server collects its mail from, over a connection that it makes itself (ATRN, RFC 2645): for
+    /// a server that no other can connect to. `docs/on-demand.md` says how.
+    list collect: Collect {
+        /// What it is called: in the log, and in `postroad collect NAME`.
+        name: String = required(), any(), Restart;
+        /// The provider's server. Under TLS its certificate has to be for this name or address.
+        provider: Provider = required(), any(), Restart;
+        /// How the connection is secured: by `"starttls"` (nothing is collected from a provider that doesn't
+        /// offer it), from its beginning (`"implicit"`), or not at all (`"none"`), for which the provider has to be
+        /// on this machine, as the end of a tunnel is.
+        tls: CollectTls = is(CollectTls::StartTls), any(), Restart;
+        /// The file with the certificates, in PEM form, of the authorities that may have signed the
+        /// provider's. Unset, those that the system trusts.
+        ca_file: Option<PathBuf> = unset(), any(), Restart;
+        /// Who this server is to the provider (AUTH).
+        user: Option<String> = unset(), any(), Restart;
+        /// The file with that user's password in its first line, readable by `user` of the top. It is read each
+        /// time.
+        password_file: Option<PathBuf> = unset(), any(), Restart;
+        /// The file with a certificate in PEM form, and those that lead to its authority, by which this server
+        /// shows who it is. It is read each time.
+        certificate: Option<PathBuf> = unset(), any(), Restart;
+        /// The file with its private key.
+        key: Option<PathBuf> = unset(), any(), Restart;
+        /// Whose mail is asked for; none is all that the provider has for this server. Over the
+        /// connection comes mail for these, as far as they are local or a route leads there, and for local
+        /// domains.
+        domains: Vec<Domain> = is(Vec::new()), any(), Restart;
+        /// How long after one time the next is; `"0s"` is only when told by `postroad collect`. After
+        /// trouble it is tried sooner at first, and after a refusal later.
+        interval: Duration = is(15 * MINUTE), within(Duration::ZERO, 7 * DAY), Restart;
+    }
+
     /// Who may send mail to other servers' domains through this one.
     table relay: Relay {
         /// The networks whose clients may. Everybody else gets 550 5.7.1 for such a recipient.
@@ -554,6 +588,14 @@ impl Listed for OnDemand {
     }
 
     const WHEN_ABSENT: &'static str = "Without any, nobody may call for mail.";
+}
+
+impl Listed for Collect {
+    fn when_absent(_: &Machine) -> Vec<Collect> {
+        Vec::new()
+    }
+
+    const WHEN_ABSENT: &'static str = "Without any, no mail is collected.";
 }
 
 impl Listed for LocalDomain {

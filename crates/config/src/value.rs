@@ -48,6 +48,17 @@ pub enum Tells {
     Nothing,
 }
 
+/// How a connection to a provider is secured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CollectTls {
+    /// By STARTTLS, and not without.
+    StartTls,
+    /// From its beginning.
+    Implicit,
+    /// It isn't.
+    None,
+}
+
 /// Who is told the truth by VRFY.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inquiry {
@@ -428,6 +439,7 @@ words! {
     AccessAction { Accept "accept", Refuse "refuse", Defer "defer", Disconnect "disconnect" }
     AccessReason { Policy "policy", Name "name", Disabled "disabled", ClosedList "closed-list" }
     BareLineEnds { Refuse "refuse", Normalise "normalise" }
+    CollectTls { StartTls "starttls", Implicit "implicit", None "none" }
     Tells { Number "number", Whether "whether", Nothing "nothing" }
     LogFormat { Auto "auto", Text "text", Json "json" }
     Level { Error "error", Warn "warn", Info "info", Debug "debug" }

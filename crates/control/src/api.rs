@@ -360,6 +360,43 @@ pub struct Site {
     pub paused_until: Option<String>,
 }
 
+/// A provider that mail is collected from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Collection {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where it is.
+    pub provider: String,
+    /// It is being asked now.
+    pub busy: bool,
+    /// How many messages came since the server was started.
+    pub messages: u64,
+    /// How often in a row it went wrong.
+    pub failures: u32,
+    /// When it was last asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last: Option<String>,
+    /// Why nothing came then, if that went wrong.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_error: Option<String>,
+    /// When it is asked next; none if only when told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<String>,
+}
+
+/// What came of asking a provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Came {
+    /// Its name in the configuration.
+    pub name: String,
+    /// It was asked and has answered, be it that there is no mail.
+    pub ok: bool,
+    /// How many messages came.
+    pub messages: u64,
+    /// What came of it, in words.
+    pub said: String,
+}
+
 /// Whether the server is well.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Health {

@@ -18,7 +18,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::{
-    Action, Done, Health, Listing, Message, Order, Page, Place, Refused, Reloaded, Site,
+    Action, Came, Collection, Done, Health, Listing, Message, Order, Page, Place, Refused,
+    Reloaded, Site,
 };
 use crate::filter::Filter;
 
@@ -111,6 +112,16 @@ impl Client {
     /// Each destination.
     pub async fn sites(&mut self) -> Result<Vec<Site>, Unanswered> {
         self.get("/v1/sites").await
+    }
+
+    /// Each provider that mail is collected from.
+    pub async fn collections(&mut self) -> Result<Vec<Collection>, Unanswered> {
+        self.get("/v1/collections").await
+    }
+
+    /// Has the server collect mail from the provider of this name, which is a word.
+    pub async fn collect(&mut self, name: &str) -> Result<Came, Unanswered> {
+        self.post(&format!("/v1/collect/{name}"), &()).await
     }
 
     /// Whether the server is well. One that isn't says why.

@@ -13,7 +13,8 @@ use postroad_store::{QueueStore, Trouble};
 use utoipa::OpenApi;
 
 use crate::api::{
-    self, Action, Done, Health, Listing, Message, Order, Page, Refused, Reloaded, Site,
+    self, Action, Came, Collection, Done, Health, Listing, Message, Order, Page, Refused, Reloaded,
+    Site,
 };
 use crate::queue::{self, Wrong};
 use crate::view::Sites;
@@ -31,6 +32,12 @@ pub trait Server: Sites {
 
     /// What it knows of each destination.
     fn sites(&self) -> impl Future<Output = Vec<Site>> + Send;
+
+    /// The providers that mail is collected from.
+    fn collections(&self) -> Vec<Collection>;
+
+    /// Collects mail from the provider of this name now; none if there is none.
+    fn collect(&self, name: &str) -> impl Future<Output = Option<Came>> + Send;
 
     /// Whether it is well.
     fn health(&self) -> Health;
@@ -75,7 +82,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
         description = "The queue and the running server, for an operator and programs of theirs. \
             HTTP over a Unix socket that only the server's own user and root may use."
     ),
-    paths(list, show, act, sites, health, ready, metrics, reload, description),
+    paths(list, show, act, sites, collections, collect, health, ready, metrics, reload, description),
     // Those in paths and queries are not found by themselves.
     components(schemas(Action, api::State))
 )]
@@ -120,12 +127,14 @@ impl<S: Server> Control<S> {
 }
 
 /// Each path with what it answers.
-fn routes<S: Server>() -> [(&'static str, MethodRouter<Control<S>>); 9] {
+fn routes<S: Server>() -> [(&'static str, MethodRouter<Control<S>>); 11] {
     [
         ("/v1/queue", get(list::<S>)),
         ("/v1/queue/{id}", get(show::<S>)),
         ("/v1/queue/do/{action}", post(act::<S>)),
         ("/v1/sites", get(sites::<S>)),
+        ("/v1/collections", get(collections::<S>)),
+        ("/v1/collect/{name}", post(collect::<S>)),
         ("/v1/reload", post(reload::<S>)),
         ("/health", get(health::<S>)),
         ("/ready", get(ready::<S>)),
@@ -187,6 +196,30 @@ async fn act<S: Server>(
 #[utoipa::path(get, path = "/v1/sites", responses((status = 200, body = Vec<Site>, description = "The destinations.")))]
 async fn sites<S: Server>(State(Control(server)): State<Control<S>>) -> Json<Vec<Site>> {
     Json(server.sites().await)
+}
+
+/// Each provider that mail is collected from.
+#[utoipa::path(get, path = "/v1/collections", responses((status = 200, body = Vec<Collection>, description = "The providers.")))]
+async fn collections<S: Server>(
+    State(Control(server)): State<Control<S>>,
+) -> Json<Vec<Collection>> {
+    Json(server.collections())
+}
+
+/// Collects mail from a provider now, and waits for it some minutes.
+#[utoipa::path(post, path = "/v1/collect/{name}", params(("name" = String, Path, description = "its name in the configuration")),
+    responses((status = 200, body = Came, description = "What came of it, be it that it was refused."), (status = 404, body = Refused, description = "There is no such provider.")))]
+async fn collect<S: Server>(
+    State(Control(server)): State<Control<S>>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Json<Came>, Wrong> {
+    let name = name?.0;
+    match server.collect(&name).await {
+        Some(came) => Ok(Json(came)),
+        None => Err(Wrong::NotFound(format!(
+            "there is no [[collect]] of the name {name:?}; see postroad collections"
+        ))),
+    }
 }
 
 /// Whether the server is well.

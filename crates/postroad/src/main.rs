@@ -8,12 +8,14 @@
 //! * `privileges`: as whom it runs; `descriptors`: how many files and sockets it may have open;
 //! * `listeners`: the sockets, and which settings each follows;
 //! * `serve`: starts, waits for a signal, and ends in order; `node`: all that is behind the listeners;
-//! * `next_hops`: where mail goes;
+//! * `next_hops`: where mail goes; `collections`: where it is collected, `calling`: what is said there;
 //! * `operator`: what the control socket shows and does;
 //! * `banner`, `reports`: what is told to people and to the log.
 
 mod banner;
+mod calling;
 mod cli;
+mod collections;
 mod configuration;
 mod descriptors;
 mod listeners;

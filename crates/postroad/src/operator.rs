@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use postroad_clock::{Mono, UnixMs};
 use postroad_config::Config;
-use postroad_control::api::{Health, Reloaded, Site};
+use postroad_control::api::{Came, Collection, Health, Reloaded, Site};
 use postroad_control::socket::Socket;
 use postroad_control::{Control, Server, Sites, view};
 use postroad_delivery::{Handle, InFlight, NextHop, Patience};
@@ -26,6 +26,7 @@ use postroad_telemetry::Gauges;
 use postroad_wire::address::Mailbox;
 use tokio::sync::oneshot;
 
+use crate::collections::Collections;
 use crate::reload::Reloader;
 use crate::wiring;
 
@@ -139,6 +140,8 @@ pub(crate) struct Running {
     pub(crate) delivery: Handle,
     /// How long it tries.
     pub(crate) patience: Arc<ArcSwap<Patience>>,
+    /// What collects mail from providers.
+    pub(crate) collections: Arc<Collections>,
     /// What reads the configuration again.
     pub(crate) reloader: Arc<Reloader>,
     /// When it began.
@@ -180,6 +183,14 @@ impl Server for Running {
     async fn sites(&self) -> Vec<Site> {
         let sites = self.delivery.sites().await;
         sites.into_iter().map(shown).collect()
+    }
+
+    fn collections(&self) -> Vec<Collection> {
+        self.collections.list()
+    }
+
+    async fn collect(&self, name: &str) -> Option<Came> {
+        self.collections.collect(name).await
     }
 
     fn health(&self) -> Health {

@@ -16,6 +16,7 @@ use postroad_host::tasks::{self, Signal, Signals};
 use postroad_server::Server;
 use postroad_telemetry::{Event, Format, Level};
 
+use crate::collections::Collections;
 use crate::configuration::{Loaded, Unusable};
 use crate::node::Node;
 use crate::operator::{ControlSocket, Running};
@@ -112,12 +113,14 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
         Arc::clone(&manager),
     ));
     let server = Arc::new(Server::default());
+    let collections = Arc::new(Collections::start(config, &server, &node.services));
     let running = Running {
         services: Arc::clone(&node.services),
         server: Arc::clone(&server),
         deliveries: node.deliveries.clone(),
         delivery: node.delivery.clone(),
         patience: Arc::clone(&node.patience),
+        collections: Arc::clone(&collections),
         reloader: Arc::clone(&reloader),
         started,
         ending: AtomicBool::new(false),
@@ -154,6 +157,7 @@ async fn serve(loaded: &Loaded, plan: &Plan, file: Option<&Path>) -> Result<(), 
     if let Some(control) = &control {
         control.ending();
     }
+    collections.stop();
     node.end(&server, reloader.drain().await).await;
     if let Some(control) = control {
         control.end().await;

@@ -42,6 +42,7 @@ fn listener(config: &Config, listener: &settings::Listener) -> ListenerSettings 
         },
         mechanisms: mechanisms(config),
         clear_passwords: listener.clear_passwords,
+        roles: roles(config, can_prove_who_it_is(config, listener)),
         ..session(config)
     };
     let session = listeners::session(listener, of_all);
@@ -74,7 +75,7 @@ fn mechanisms(config: &Config) -> Mechanisms {
 }
 
 /// What a session may do.
-fn session(config: &Config) -> Settings {
+pub(crate) fn session(config: &Config) -> Settings {
     let (limits, timeouts) = (&config.limits, &config.timeouts);
     Settings {
         limits: Limits {
@@ -120,17 +121,25 @@ fn session(config: &Config) -> Settings {
         },
         status: config.smtp.status != Inquiry::Nobody,
         qualified_names: config.smtp.qualified_names,
-        roles: roles(config),
+        roles: roles(config, false),
         ..Settings::new(config.server.hostname.clone())
     }
 }
 
+/// Whether a client of this listener has a way to prove who it is.
+fn can_prove_who_it_is(config: &Config, listener: &settings::Listener) -> bool {
+    let by_certificate =
+        config.tls.client_authorities.is_some() && tls(config, listener) != TlsRule::Off;
+    by_certificate || listener.auth != ListenerAuth::Off
+}
+
 /// Which commands by which mail is called for: those that somebody may use.
-fn roles(config: &Config) -> Roles {
+fn roles(config: &Config, clients_prove_who_they_are: bool) -> Roles {
     let mut customers = config.on_demand.iter();
+    let collects = |customer: &OnDemand| !customer.users.is_empty();
     Roles {
         etrn: !config.on_demand.is_empty(),
-        atrn: customers.any(|customer| !customer.users.is_empty()),
+        atrn: clients_prove_who_they_are && customers.any(collects),
         turn: false,
     }
 }

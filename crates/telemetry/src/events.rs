@@ -293,6 +293,34 @@ events! {
         took: Duration,
     }
 
+    /// This server has asked a provider of `[[collect]]` for its mail, and taken what came.
+    INFO "collection.done" CollectionDone {
+        /// Which one, by the configuration.
+        collection: &'a str,
+        /// Whom it asked.
+        provider: &'a str,
+        /// At which address.
+        peer: SocketAddr,
+        /// How many messages were taken. Each is told by itself.
+        messages: u64,
+        /// Commands of the provider that got 4yz or 5yz.
+        refused: u64,
+        /// How long it took.
+        took: Duration,
+    }
+
+    /// This server could not ask a provider of `[[collect]]` for its mail, or was refused.
+    WARN "collection.failed" CollectionFailed {
+        /// Which one, by the configuration.
+        collection: &'a str,
+        /// Whom it asked.
+        provider: &'a str,
+        /// Why nothing came.
+        cause: &'a str,
+        /// When it is tried again; none if only when told.
+        next: Option<UnixMs>,
+    }
+
     /// The server itself did wrong in a conversation, and the client was answered 451 or not at
     /// all: please report it.
     ERROR "conversation.fault" ConversationFault {

@@ -186,6 +186,26 @@ fn many_recipients_have_few_sentences() {
     });
 }
 
+#[test]
+fn providers_are_shown_and_asked() {
+    with_server(async |mut served| {
+        let all = served.client.collections().await.unwrap();
+        assert_eq!((all.len(), all[0].messages), (1, 3));
+        assert_eq!(
+            all[0].last_error.as_deref(),
+            Some("AUTH was refused: 535 no")
+        );
+        let came = served.client.collect("provider").await.unwrap();
+        assert_eq!((came.ok, came.messages), (true, 2));
+        let refused = served.client.collect("nobody").await.unwrap_err();
+        let words = refused.to_string();
+        assert!(
+            words.contains("no [[collect]] of the name \"nobody\""),
+            "{words}"
+        );
+    });
+}
+
 /// An id tells when it was given out, so there is more to say than no.
 #[test]
 fn a_message_that_is_not_there_is_spoken_of() {

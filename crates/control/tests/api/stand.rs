@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postroad_clock::UnixMs;
-use postroad_control::api::{Health, Message, Page, Place, Reloaded, Site};
+use postroad_control::api::{Came, Collection, Health, Message, Page, Place, Reloaded, Site};
 use postroad_control::socket::Socket;
 use postroad_control::{Client, Control, Filter, Server, Sites};
 use postroad_host::tasks;
@@ -75,6 +75,28 @@ impl Server for Stand {
             last_error: Some("no connection".into()),
             paused_until: None,
         }]
+    }
+
+    fn collections(&self) -> Vec<Collection> {
+        vec![Collection {
+            name: "provider".into(),
+            provider: "mx.provider.example:366".into(),
+            busy: false,
+            messages: 3,
+            failures: 1,
+            last: Some("2026-11-30T12:00:00Z".into()),
+            last_error: Some("AUTH was refused: 535 no".into()),
+            next: None,
+        }]
+    }
+
+    async fn collect(&self, name: &str) -> Option<Came> {
+        (name == "provider").then(|| Came {
+            name: name.into(),
+            ok: true,
+            messages: 2,
+            said: "2 messages".into(),
+        })
     }
 
     fn health(&self) -> Health {

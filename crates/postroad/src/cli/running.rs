@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use postroad_control::Client;
-use postroad_control::api::{Health, Site};
+use postroad_control::api::{Collection, Health, Site};
 use postroad_control::client::Unanswered;
 use postroad_host::tasks;
 
@@ -14,6 +14,16 @@ use super::{Ended, Failure, say};
 pub(super) enum Running {
     /// Show each destination: its window, what waits, its last trouble, until when it is paused
     Sites(Asked),
+    /// Collect mail now from a provider that the configuration names, or from all of them, and say what came;
+    /// exit status 1 if one of them failed
+    Collect {
+        /// Their names in the configuration
+        names: Vec<String>,
+        #[command(flatten)]
+        asked: Asked,
+    },
+    /// Show each provider that mail is collected from: when it was asked last, what came, when it is asked next
+    Collections(Asked),
     /// Say whether the server is well; exit status 1 if not
     Health(Asked),
     /// Say whether the server takes mail; exit status 1 if not
@@ -47,6 +57,19 @@ async fn ask(what: Running) -> Result<Ended, Failure> {
             match asked.json {
                 true => say::print(&door::json(&sites))?,
                 false => say::print(&table(&sites))?,
+            }
+            Ok(Ended::Done)
+        }
+        Running::Collect { names, asked } => collect(&names, &asked).await,
+        Running::Collections(asked) => {
+            let mut client = door::server(&asked.reach).await?;
+            let all = client
+                .collections()
+                .await
+                .map_err(|e| refused(&client, &e))?;
+            match asked.json {
+                true => say::print(&door::json(&all))?,
+                false => say::print(&collections(&all))?,
             }
             Ok(Ended::Done)
         }
@@ -88,6 +111,88 @@ async fn ask(what: Running) -> Result<Ended, Failure> {
             say::print(&text).map(|()| Ended::Done)
         }
     }
+}
+
+/// Collects from one after another.
+async fn collect(names: &[String], asked: &Asked) -> Result<Ended, Failure> {
+    let mut client = door::server(&asked.reach).await?;
+    let all = match names {
+        [] => {
+            let all = client
+                .collections()
+                .await
+                .map_err(|e| refused(&client, &e))?;
+            all.into_iter().map(|collection| collection.name).collect()
+        }
+        names => names.to_vec(),
+    };
+    if all.is_empty() {
+        return Err(Failure::Cannot(NO_PROVIDER.trim_end().into()));
+    }
+    let mut came = Vec::new();
+    for name in &all {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !name.chars().all(is_word) {
+            let words = format!("{name:?} is no name of a [[collect]]; see postroad collections");
+            return Err(Failure::Usage(words));
+        }
+        let one = client
+            .collect(name)
+            .await
+            .map_err(|e| refused(&client, &e))?;
+        if !asked.json {
+            say::print(&format!("{}: {}\n", one.name, say::clean(&one.said)))?;
+        }
+        came.push(one);
+    }
+    if asked.json {
+        say::print(&door::json(&came))?;
+    }
+    match came.iter().all(|one| one.ok) {
+        true => Ok(Ended::Done),
+        false => Ok(Ended::NotAll),
+    }
+}
+
+const NO_PROVIDER: &str = "this server collects no mail: its configuration has no [[collect]]\n";
+
+fn collections(all: &[Collection]) -> String {
+    if all.is_empty() {
+        return NO_PROVIDER.into();
+    }
+    let wide = |head: &str, of: fn(&Collection) -> &String| {
+        let longest = all.iter().map(|one| of(one).chars().count()).max();
+        longest.unwrap_or_default().max(head.len())
+    };
+    let (name, provider) = (
+        wide("NAME", |one| &one.name),
+        wide("PROVIDER", |one| &one.provider),
+    );
+    let mut text = format!(
+        "{:name$}  {:provider$}  {:>8}  {:20}  {:20}  WHAT CAME\n",
+        "NAME", "PROVIDER", "MESSAGES", "LAST", "NEXT"
+    );
+    for one in all {
+        let came = match (&one.last_error, &one.last) {
+            _ if one.busy => "it is being asked now".into(),
+            (Some(error), _) if one.failures > 1 => format!("{error} ({} times)", one.failures),
+            (Some(error), _) => error.clone(),
+            (None, Some(_)) => "all that it had".into(),
+            (None, None) => "-".into(),
+        };
+        let row = format!(
+            "{:name$}  {:provider$}  {:>8}  {:20}  {:20}  {came}",
+            one.name,
+            one.provider,
+            one.messages,
+            one.last.as_deref().unwrap_or("-"),
+            one.next.as_deref().unwrap_or("when told")
+        );
+        let row = say::clean(&row);
+        text.push_str(&say::width().map_or(row.clone(), |width| say::cut(&row, width)));
+        text.push('\n');
+    }
+    text
 }
 
 fn refused(client: &Client, error: &Unanswered) -> Failure {

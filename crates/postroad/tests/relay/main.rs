@@ -12,5 +12,6 @@ mod down;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod liars;
+mod on_demand;
 mod once;
 mod ways;
