@@ -8,6 +8,7 @@
 //!   and `\{N:text}` for N times the text;
 //! * `S: ` expects a line, in which `*` stands for anything;
 //! * `S* CODE` expects a whole reply by its code, and `S* CODE N` so many of them;
+//! * `H: ` expects a line that the server says as a client, once the roles have changed, likewise;
 //! * `--` closes the connection, and the next step opens another;
 //! * `END` expects the server to close;
 //! * `MAILBOX N` waits until there are N messages in mailboxes, and no more;
@@ -281,6 +282,8 @@ impl Player<'_> {
             self.send(&unescape(text)?)
         } else if let Some(pattern) = line.strip_prefix("S: ") {
             self.expect(pattern)
+        } else if line == "H:" || line.starts_with("H: ") {
+            self.hear(line.strip_prefix("H: ").unwrap_or_default())
         } else if let Some(count) = line.strip_prefix("MAILBOX ") {
             let count = count.parse().map_err(|e| format!("{e}"))?;
             match self.server.wait_for_messages(count).len() {
@@ -444,6 +447,16 @@ impl Player<'_> {
             Ok(())
         } else {
             Err(format!("came: {line}"))
+        }
+    }
+
+    /// Expects a line that is no reply.
+    fn hear(&mut self, pattern: &str) -> Result<(), String> {
+        self.nothing_left()?;
+        let line = self.client()?.hear().map_err(|e| e.to_string())?;
+        match matches(pattern, &line) {
+            true => Ok(()),
+            false => Err(format!("came: {line}")),
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Program {
 }
 
 /// Those that Debian has.
-const PROGRAMS: [Program; 18] = [
+const PROGRAMS: [Program; 19] = [
     Program {
         name: "postfix",
         package: "postfix",
@@ -57,6 +57,11 @@ const PROGRAMS: [Program; 18] = [
         name: "swaks",
         package: "swaks",
         in_test_names: "swaks",
+    },
+    Program {
+        name: "fetchmail",
+        package: "fetchmail",
+        in_test_names: "fetchmail",
     },
     Program {
         name: "msmtp",

@@ -379,6 +379,16 @@ impl Client {
         self.raw(format!("{line}\r\n").as_bytes())
     }
 
+    /// Reads a line, whatever it is, without its CRLF.
+    pub fn hear(&mut self) -> std::io::Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        let line = line.strip_suffix("\r\n");
+        Ok(line.ok_or(std::io::ErrorKind::InvalidData)?.to_owned())
+    }
+
     /// Reads one reply: its code, and its lines without code and line end.
     pub fn reply(&mut self) -> std::io::Result<(u16, Vec<String>)> {
         let mut texts = Vec::new();
