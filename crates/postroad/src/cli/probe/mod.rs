@@ -35,7 +35,7 @@ const LOOK_UP: Duration = Duration::from_secs(20);
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Probe {
-    /// The server: HOST, HOST:PORT or [IPV6]:PORT; port 25 unless given
+    /// The server: HOST or HOST:PORT, an IPv6 address in brackets; port 25 unless given
     #[arg(required_unless_present = "list")]
     target: Option<Target>,
     /// By which measure: the 111 classic rows alone; RFC 5321 with what it bears; or every SHOULD taken as a
