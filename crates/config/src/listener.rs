@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::Config;
 use crate::read::{Found, Reader};
 use crate::settings::Listener;
-use crate::value::{Value, words};
+use crate::value::{ListenerAuth, ListenerTls, Value, words};
 
 /// Which protocol a listener speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,12 @@ pub(crate) fn check(config: &Config, reader: &mut Reader) {
         if is_lmtp && listener.strict_classic {
             let advice = "take one of the two out";
             wrong("strict_classic", "knows no LMTP", advice);
+        }
+        // What is silently left out would be missed, TLS above all.
+        let tls = listener.tls.is_some_and(|tls| tls != ListenerTls::Off);
+        if listener.strict_classic && (tls || listener.auth != ListenerAuth::Off) {
+            let advice = "take it out, or `tls` and `auth`";
+            wrong("strict_classic", "knows neither TLS nor AUTH", advice);
         }
         if listener.is_historic_in_public(listener.address.ip()) {
             let advice = "listen on a loopback or private address, or confirm it with \

@@ -537,6 +537,17 @@ fn a_listener_that_cannot_be_so_is_said() {
 }
 
 #[test]
+fn a_listener_that_knows_only_the_classic_table_has_no_tls_and_no_auth() {
+    let listener = "[[listener]]\naddress = '127.0.0.1:26'\nstrict_classic = true\n";
+    assert_eq!(problems(&format!("{listener}tls = 'off'\n")), [""; 0]);
+    for more in ["tls = 'implicit'", "tls = 'offered'", "auth = 'offered'"] {
+        let said = problems(&format!("{listener}{more}\n"));
+        let start = "3:18 listener[0].strict_classic knows neither TLS nor AUTH";
+        assert!(said.iter().any(|said| said.starts_with(start)), "{said:#?}");
+    }
+}
+
+#[test]
 fn the_historic_mode_in_public_has_to_be_confirmed() {
     let listener = "[[listener]]\naddress = '192.0.2.1:25'\nhistoric = ['noop-200']\n";
     assert_eq!(problems(listener).len(), 1);

@@ -10,8 +10,8 @@ const PEERS: [&str; 5] = ["postroad", "postfix", "exim", "opensmtpd", "aiosmtpd"
 
 const HEAD: &str = "# What other servers say
 
-Made by `postroad probe` ([probe.md](probe.md)) from the records of its walks against these servers, as their packages
-configure them but for a domain, two mailboxes and a certificate (OpenSMTPD without one); the profile is `rfc5321`. To make it again:
+Made by `postroad probe` ([probe.md](probe.md)) from the records of its walks against these servers, as the
+tests configure them, with a domain, two mailboxes and a certificate (OpenSMTPD without one); the profile is `rfc5321`. To make it again:
 [CONTRIBUTING.md](../CONTRIBUTING.md).
 
 A cell has the verdict and the codes that came: `ok` is conformant, `~` tolerated, **no** a violation of the RFC; an empty one was

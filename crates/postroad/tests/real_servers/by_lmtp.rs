@@ -30,7 +30,7 @@ message_size = \"1 KiB\"
 #[ignore = "needs postfix"]
 fn postfix_hands_over_by_lmtp_and_bounces_for_the_one_that_has_no_room() {
     let (folder, port) = (folder(), free_port());
-    let transport = format!("\ndefault_transport = lmtp:inet:127.0.0.1:{port}");
+    let transport = format!("default_transport = lmtp:inet:127.0.0.1:{port}");
     let Some(mut postfix) = relaying(folder.path(), port, &transport) else {
         return;
     };

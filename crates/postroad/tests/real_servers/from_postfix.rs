@@ -17,15 +17,14 @@ default_destination_concurrency_limit = 50
 smtpd_client_connection_count_limit = 0
 minimal_backoff_time = 1s
 maximal_backoff_time = 2s
-queue_run_delay = 1s
-debug_peer_list = ";
+queue_run_delay = 1s";
 
 /// A Postfix in front of a server that listens at a port known before.
 pub(crate) fn relaying(folder: &Path, port: u16, settings: &str) -> Option<Postfix> {
     if !may_start("Postfix") {
         return None;
     }
-    let relayhost = format!("{RELAYS}{settings}\nrelayhost = [127.0.0.1]:{port}");
+    let relayhost = format!("{RELAYS}\n{settings}\nrelayhost = [127.0.0.1]:{port}");
     Some(Postfix::configure(folder, port, &relayhost).start())
 }
 
@@ -150,7 +149,7 @@ fn every_kind_of_message() {
 fn commands_come_in_one_go() {
     let folder = folder();
     let port = free_port();
-    let Some(postfix) = relaying(folder.path(), port, "127.0.0.1") else {
+    let Some(postfix) = relaying(folder.path(), port, "debug_peer_list = 127.0.0.1") else {
         return;
     };
     let server = server(folder.path(), port, None, "");

@@ -28,7 +28,7 @@ pub struct OpenSmtpd {
 }
 
 impl OpenSmtpd {
-    /// Starts one at a port. It offers no TLS: the one of Debian 12 ends each session with an alert then.
+    /// Starts one at a port. It offers no TLS: set up as here it ended each session with an alert behind the handshake.
     pub fn start(folder: &Path, port: u16) -> OpenSmtpd {
         let folder = folder.join("opensmtpd");
         fs::create_dir_all(&folder).expect("make a folder");
