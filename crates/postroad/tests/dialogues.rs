@@ -11,7 +11,7 @@
 //! * `H: ` expects a line that the server says as a client, once the roles have changed, likewise;
 //! * `--` closes the connection, and the next step opens another;
 //! * `END` expects the server to close;
-//! * `MAILBOX N` waits until there are N messages in mailboxes, and no more;
+//! * `MAILBOX N` waits until there are N messages in mailboxes, and no more, and the server knows it;
 //! * `SPOIL PATH` puts a file into the data folder, where the server would make a folder, and
 //!   `MEND PATH` takes it away;
 //! * `MOVE FROM TO` gives something in the data folder another name;
@@ -286,7 +286,10 @@ impl Player<'_> {
             self.hear(line.strip_prefix("H: ").unwrap_or_default())
         } else if let Some(count) = line.strip_prefix("MAILBOX ") {
             let count = count.parse().map_err(|e| format!("{e}"))?;
-            match self.server.wait_for_messages(count).len() {
+            let found = self.server.wait_for_messages(count).len();
+            // What it counts in mailboxes it has counted by the time it says so.
+            self.server.wait_for_lines(count, "delivery.delivered");
+            match found {
                 found if found == count => Ok(()),
                 more => Err(format!("{more} messages")),
             }

@@ -168,6 +168,25 @@ impl Server {
         printed
     }
 
+    /// Waits until there are so many lines with this text.
+    pub fn wait_for_lines(&self, count: usize, text: &str) {
+        let end = Instant::now() + PATIENCE;
+        while self
+            .lines()
+            .iter()
+            .filter(|line| line.contains(text))
+            .count()
+            < count
+        {
+            assert!(
+                Instant::now() < end,
+                "not {count} lines with {text} in:\n{}",
+                self.lines().join("\n")
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits until a line after the first `before` satisfies the test, and gives it.
     pub fn wait_for_line_after(&self, before: usize, test: impl Fn(&str) -> bool) -> String {
         let end = Instant::now() + PATIENCE;
