@@ -13,7 +13,7 @@ use tokio::signal::unix::{self, SignalKind};
 
 use crate::clock;
 
-pub use threads::{Home, run, spread};
+pub use threads::{Home, User, is_alone, run, spread};
 
 /// A future running by itself. Dropped, it runs on; [`abort`](tokio::task::JoinHandle::abort) it to
 /// end it.

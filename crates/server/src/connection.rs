@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use postroad_clock::Mono;
 use postroad_host::net::{Accepted, Stream};
-use postroad_host::tasks::{self, Alarm};
+use postroad_host::tasks::{self, Alarm, User};
 use postroad_policy::Relay;
 use postroad_reply::Closing;
 use postroad_session::server::{ServerSession, SessionId, TlsRule, Want};
@@ -96,6 +96,7 @@ pub(crate) async fn serve<S: QueueStore>(
         running,
         receiving: Counted::of(receiving),
         alarm: Alarm::default(),
+        _user: User::here(),
     };
     if connection.conversation.relay() == Relay::Allowed {
         connection.session.trusted();
@@ -139,6 +140,7 @@ pub(crate) async fn carry_on<S: QueueStore>(
         running,
         receiving: Counted::of(receiving),
         alarm: Alarm::default(),
+        _user: User::here(),
     };
     // An error is a peer that has gone; the conversation has told the log by then.
     let _ = connection.run().await;
@@ -161,6 +163,8 @@ struct Connection<S: QueueStore> {
     receiving: Counted,
     /// Rings when the client has been silent for too long.
     alarm: Alarm,
+    /// It isn't to wait for what others do on its thread.
+    _user: User,
 }
 
 impl<S: QueueStore> Connection<S> {

@@ -5,7 +5,7 @@
 //! [`Committer::run`], a simulation steps it by hand.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use postroad_clock::Mono;
 use postroad_host::chance::Chance;
@@ -86,40 +86,54 @@ pub(crate) enum Purpose {
 }
 
 impl<D: Disk> Committer<D> {
-    /// Serves all that waits, in as many batches as segments demand (mostly one), then does some
-    /// of what recycling needs.
+    /// Serves all that waits, then does some of what recycling needs.
     pub fn step(&mut self) -> Step {
+        self.serve();
+        let step = self.recycle();
+        self.take_checkpoint_when_due();
+        step
+    }
+
+    /// Serves all that waits, in as many batches as segments demand: mostly one.
+    pub(crate) fn serve(&mut self) {
         let waiting = self.shared.line.take();
         self.look_at_room();
         if self.current.is_none() && !self.probe() {
-            self.refuse_all(waiting);
-            return Step::Idle;
+            return self.refuse_all(waiting);
         }
         let mut batch = self.new_batch();
         for queued in waiting {
             batch = self.add(batch, queued);
         }
         self.flush(batch);
-        let step = self.recycle();
-        self.take_checkpoint_when_due();
-        step
     }
 
-    /// Loops [`step`](Committer::step) until the spool is closed, then writes a checkpoint.
-    pub fn run(mut self) {
+    /// Loops [`step`](Committer::step) until the spool is closed, then writes a checkpoint. Meanwhile
+    /// others may do its work, too ([`Shared::ask`]).
+    pub fn run(self) {
+        let shared = Arc::clone(&self.shared);
+        let committer = Arc::new(Mutex::new(self));
+        // Only the first of a spool is known to others; there is no second.
+        let _ = shared.committer.set(Arc::downgrade(&committer));
         loop {
-            let closed = self.shared.line.is_closed();
-            let step = self.step();
+            let closed = shared.line.is_closed();
+            // Poisoned by a panic elsewhere it may be halfway through a change: then nothing can be
+            // made durable any more.
+            let Ok(mut locked) = committer.lock() else {
+                return;
+            };
+            let step = locked.step();
             if closed {
-                self.take_checkpoint();
-                self.shared.chores.close();
+                locked.take_checkpoint();
+                shared.chores.close();
                 return;
             }
+            drop(locked);
             if step == Step::Idle {
-                let options = &self.shared.options;
+                let options = &shared.options;
                 // Others can fill the file system while no mail comes: then MAIL has to hear of
                 // it before anybody sends a message in vain.
-                self.shared
+                shared
                     .line
                     .wait(options.settle_delay, options.probe_interval);
             }

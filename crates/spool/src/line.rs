@@ -112,11 +112,19 @@ impl Line {
         permit.map_err(|_| closed())
     }
 
-    /// Joins the line. A request that comes after the end is dropped, which tells its asker.
+    /// Joins the line, and wakes the committer. A request that comes after the end is dropped, which tells
+    /// its asker.
     pub(crate) fn join(&self, request: Request, permit: OwnedSemaphorePermit) {
+        if self.push(request, permit) {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Joins the line; true if the committer has to be woken for it.
+    pub(crate) fn push(&self, request: Request, permit: OwnedSemaphorePermit) -> bool {
         let mut waiting = self.lock();
         if waiting.closed {
-            return;
+            return false;
         }
         let urgent = !request.is_quiet();
         let wake = waiting.requests.is_empty() || (urgent && !waiting.urgent);
@@ -126,10 +134,7 @@ impl Line {
             home: Home::here(),
             _permit: permit,
         });
-        drop(waiting);
-        if wake {
-            self.arrived.notify_one();
-        }
+        wake
     }
 
     /// Takes all that waits.

@@ -3,18 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use postroad_host::disk::Disk;
+use postroad_host::tasks;
 use postroad_queue::QueueIdMaker;
 use postroad_reply::QueueId;
 use postroad_store::Pressure;
+use tokio::sync::OwnedSemaphorePermit;
 
+use crate::committer::Committer;
 use crate::damage::Report;
 use crate::housekeeper::Chores;
 use crate::index::Index;
 use crate::leases::Leases;
-use crate::line::Line;
+use crate::line::{Line, Request};
 use crate::options::Options;
 use crate::segment::{Segment, SegmentNo};
 use crate::staging::Budget;
@@ -28,6 +31,8 @@ pub(crate) struct Shared<D: Disk> {
     pub(crate) disk: D,
     pub(crate) options: Options,
     pub(crate) line: Line,
+    /// The committer, if a thread runs it.
+    pub(crate) committer: OnceLock<Weak<Mutex<Committer<D>>>>,
     pub(crate) chores: Chores,
     pub(crate) budget: Arc<Budget>,
     /// Owns the folder for as long as anything may be written to it.
@@ -76,6 +81,7 @@ impl<D: Disk> Shared<D> {
         Shared {
             disk,
             line: Line::new(options.waiting_requests),
+            committer: OnceLock::new(),
             chores: Chores::default(),
             budget: Budget::new(options.fresh_memory),
             _lock: lock,
@@ -84,6 +90,21 @@ impl<D: Disk> Shared<D> {
             reports: Mutex::default(),
             options,
         }
+    }
+
+    /// Puts a request before the committer.
+    ///
+    /// Who has its thread for itself does the committer's work there, if nobody does at the moment: to wake
+    /// the committer's thread and be woken by it costs as much as all else that the message needs.
+    pub(crate) fn ask(&self, request: Request, permit: OwnedSemaphorePermit) {
+        if tasks::is_alone()
+            && let Some(committer) = self.committer.get().and_then(Weak::upgrade)
+            && let Ok(mut committer) = committer.try_lock()
+        {
+            self.line.push(request, permit);
+            return committer.serve();
+        }
+        self.line.join(request, permit);
     }
 
     pub(crate) fn core(&self) -> MutexGuard<'_, Core<D::File>> {

@@ -377,7 +377,7 @@ impl<D: Disk> Staged for SpoolStaged<D> {
             until,
             answer,
         };
-        shared.line.join(Request::Accept(accept), permit);
+        shared.ask(Request::Accept(accept), permit);
         answered.await.map_err(|_| line::closed())?
     }
 }

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -22,10 +23,11 @@ thread_local! {
 }
 
 /// What a thread that runs tasks knows.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Here {
     home: Arc<Letterbox>,
     others: Arc<[Handle]>,
+    users: Arc<AtomicUsize>,
 }
 
 /// Runs `future` to its end on this thread, beside so many `others` that [`spread`] starts tasks on.
@@ -40,22 +42,24 @@ pub fn run<F: Future>(others: usize, future: F) -> io::Result<F::Output> {
         let mut ended = running.subscribe();
         thread(&format!("sessions-{number}"), move || {
             // Only the end of the sender is waited for: it never sends.
-            in_runtime(runtime, Arc::default(), async { ended.changed().await })
+            in_runtime(runtime, Here::default(), async { ended.changed().await })
         })?;
     }
-    Ok(in_runtime(runtime()?, handles.into(), future))
+    let here = Here {
+        others: handles.into(),
+        ..Here::default()
+    };
+    // The future is a user of its thread.
+    let _user = User::of(&here);
+    Ok(in_runtime(runtime()?, here.clone(), future))
 }
 
 fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-fn in_runtime<F: Future>(runtime: Runtime, others: Arc<[Handle]>, future: F) -> F::Output {
-    let home = Arc::new(Letterbox::default());
-    let here = Here {
-        home: Arc::clone(&home),
-        others,
-    };
+fn in_runtime<F: Future>(runtime: Runtime, here: Here, future: F) -> F::Output {
+    let home = Arc::clone(&here.home);
     let before = HERE.replace(Some(here));
     runtime.spawn(read(Reader(home)));
     let output = runtime.block_on(future);
@@ -83,6 +87,39 @@ where
         }
         _ => tokio::spawn(future),
     }
+}
+
+/// One who uses a thread for long and must not be kept waiting by others on it, as a session; while it
+/// lives.
+#[derive(Debug)]
+pub struct User(Arc<AtomicUsize>);
+
+impl User {
+    /// One more of the caller's thread. A thread that runs no tasks counts none.
+    pub fn here() -> User {
+        HERE.with_borrow(|here| here.as_ref().map(User::of))
+            .unwrap_or_else(|| User(Arc::default()))
+    }
+
+    fn of(here: &Here) -> User {
+        here.users.fetch_add(1, Ordering::Relaxed);
+        User(Arc::clone(&here.users))
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether the caller's thread runs tasks and has but one [`User`]: who is that may do there at once what
+/// blocks for a moment, where to wake another thread for it would take longer.
+pub fn is_alone() -> bool {
+    HERE.with_borrow(|here| {
+        let users = here.as_ref().map(|here| &here.users);
+        users.is_some_and(|users| users.load(Ordering::Relaxed) == 1)
+    })
 }
 
 /// The thread that a task runs on, to be told something from another.
@@ -234,6 +271,28 @@ mod tests {
                 assert_eq!(told.recv().await, Some((number, at_home)));
             }
         })
+    }
+
+    #[test]
+    fn a_user_is_alone_on_a_thread_without_another() -> io::Result<()> {
+        let user = async || {
+            let user = spread(0, async { (User::here(), is_alone()) });
+            user.await.expect("it has run")
+        };
+        run(1, async {
+            let (one, was_alone) = user().await;
+            assert!(was_alone);
+            let (two, was_alone) = user().await;
+            assert!(!was_alone);
+            drop((one, two));
+            assert!(user().await.1);
+            assert!(is_alone(), "this thread has its first future");
+            let _user = User::here();
+            assert!(!is_alone());
+        })?;
+        let _user = User::here();
+        assert!(!is_alone(), "no tasks run here");
+        Ok(())
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use postroad_clock::UnixMs;
 use postroad_host::clock::SimClock;
 use postroad_host::disk::sim::SimDisk;
+use postroad_host::tasks::{self, User};
 use postroad_message::Facts;
 use postroad_queue::{
     Amendment, ClientTrace, Envelope, Handover, NoticeState, Outcome, Recipient, RecipientIx,
@@ -54,6 +55,12 @@ fn envelope() -> Arc<Envelope> {
 
 /// A spool with one message whose lease runs out at [`LEASE_END`].
 fn with_a_message() -> (Spool<SimDisk>, Committer<SimDisk>, Leased) {
+    let (spool, mut committer) = open();
+    let leased = run(accept(&spool), || _ = committer.step()).unwrap();
+    (spool, committer, leased)
+}
+
+fn open() -> (Spool<SimDisk>, Committer<SimDisk>) {
     let options = Options {
         segment_octets: 32 * 1024,
         floor_octets: 0,
@@ -62,13 +69,12 @@ fn with_a_message() -> (Spool<SimDisk>, Committer<SimDisk>, Leased) {
     };
     let clock = Arc::new(SimClock::new(START));
     let opened = Spool::open(SimDisk::new(1), options, Chance::from_seed(1), clock).unwrap();
-    let (spool, mut committer) = (opened.spool, opened.committer);
-    let accepted = async {
-        let staged = spool.stage(START).await?;
-        staged.commit_durably(envelope(), LEASE_END).await
-    };
-    let leased = run(accepted, || _ = committer.step()).unwrap();
-    (spool, committer, leased)
+    (opened.spool, opened.committer)
+}
+
+async fn accept(spool: &Spool<SimDisk>) -> Result<Leased, Trouble> {
+    let staged = spool.stage(START).await?;
+    staged.commit_durably(envelope(), LEASE_END).await
 }
 
 /// Polls a future; `else_do` what else there is to do whenever it waits.
@@ -158,4 +164,101 @@ fn spool_id(spool: &Spool<SimDisk>) -> postroad_reply::QueueId {
     })
     .unwrap()[0]
         .id
+}
+
+/// A committer that others may run, as [`Committer::run`] makes it known to them.
+fn lend(committer: Committer<SimDisk>) -> Arc<Mutex<Committer<SimDisk>>> {
+    let shared = Arc::clone(&committer.shared);
+    let lent = Arc::new(Mutex::new(committer));
+    shared.committer.set(Arc::downgrade(&lent)).unwrap();
+    lent
+}
+
+/// Runs `future` on a thread that has so many users, itself among them.
+fn among<T: Send + 'static>(users: usize, future: impl Future<Output = T> + Send + 'static) -> T {
+    let on_a_thread = async move {
+        let _users: Vec<_> = (0..users).map(|_| User::here()).collect();
+        future.await
+    };
+    let done = tasks::run(1, async { tasks::spread(0, on_a_thread).await });
+    done.unwrap().unwrap()
+}
+
+#[test]
+fn who_is_alone_on_a_thread_commits_there() {
+    let (spool, committer) = open();
+    // No thread runs it.
+    let lent = lend(committer);
+    let asker = spool.clone();
+    among(1, async move { accept(&asker).await.unwrap() });
+    assert_eq!(spool.len(), 1);
+    drop(lent);
+}
+
+#[test]
+fn who_is_not_alone_waits_for_the_committers_thread_and_so_does_who_comes_while_it_works() {
+    for (users, busy) in [(2, false), (1, true)] {
+        let (spool, committer) = open();
+        let lent = lend(committer);
+        let locked = busy.then(|| lent.lock().unwrap());
+        let asker = spool.clone();
+        let in_vain = among(users, async move {
+            let accepted = pin!(accept(&asker));
+            futures_util::poll!(accepted).is_pending()
+        });
+        drop(locked);
+        assert!(in_vain);
+        assert_eq!(spool.len(), 0);
+        lent.lock().unwrap().step();
+        assert_eq!(spool.len(), 1);
+    }
+}
+
+#[test]
+fn askers_and_the_committers_thread_take_turns() {
+    let (spool, committer) = open();
+    let thread = tasks::thread("committer", move || committer.run()).unwrap();
+    let threads = 4;
+    tasks::run(threads, async {
+        let asker = |_| {
+            let spool = spool.clone();
+            async move {
+                let _user = User::here();
+                for _ in 0..100 {
+                    accept(&spool).await.unwrap();
+                }
+            }
+        };
+        let numbers = 0..threads as u64;
+        let askers: Vec<_> = numbers.map(|n| tasks::spread(n, asker(n))).collect();
+        for asker in askers {
+            asker.await.unwrap();
+        }
+    })
+    .unwrap();
+    assert_eq!(spool.len(), threads * 100);
+    spool.close();
+    thread.join().unwrap();
+}
+
+#[test]
+fn after_a_panic_in_its_work_the_committer_takes_nothing_more() {
+    let (spool, committer) = open();
+    let shared = Arc::clone(&committer.shared);
+    let thread = tasks::thread("committer", move || committer.run()).unwrap();
+    let lent = loop {
+        match shared.committer.get().and_then(std::sync::Weak::upgrade) {
+            Some(lent) => break lent,
+            None => std::thread::yield_now(),
+        }
+    };
+    let panics = move || {
+        let _locked = lent.lock();
+        panic!("as planned");
+    };
+    assert!(tasks::thread("panics", panics).unwrap().join().is_err());
+    let asker = spool.clone();
+    among(1, async move { assert!(accept(&asker).await.is_err()) });
+    thread.join().unwrap();
+    assert_eq!(spool.pressure(), Pressure::ReadOnly);
 }
