@@ -13,9 +13,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use postroad_clock::Mono;
 use postroad_host::clock::Clock;
 use postroad_host::disk::Disk;
-use postroad_host::tasks::Alarm;
+use postroad_host::tasks::{Alarm, User};
 use postroad_store::{Leased, QueueStore};
 use tokio::sync::mpsc;
 
@@ -23,6 +24,10 @@ use crate::deliverer::Deliverer;
 use crate::handle::{Handle, InFlight, Word};
 use crate::next_hop::NextHops;
 use work::Work;
+
+/// A fresh message wakes the loop at once if none has for so long; what comes meanwhile is gathered, until
+/// then or until something else wakes it. A wake costs more than to take a message on.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// How much the loop takes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,9 +98,11 @@ where
     ///
     /// Needs a runtime for its clock.
     pub async fn run(mut self, mut fresh: mpsc::Receiver<Leased>, drain: impl Future<Output = ()>) {
+        let _user = User::here();
         let mut drain = pin!(drain);
         let mut work = Work::new(&self.deliverer, self.pace);
         let mut fresh_open = true;
+        let mut gathered = Mono(0);
         let mut alarm = Alarm::default();
         loop {
             work.turn();
@@ -103,16 +110,24 @@ where
             if work.draining && work.active.is_empty() && !work.looks.is_under_way() {
                 break;
             }
-            let takes = work.takes_fresh();
-            let wake = work.wake();
+            let takes = work.takes_fresh() && fresh_open;
+            let is_gathering = takes && self.deliverer.clock.mono() < gathered;
+            let wake = if is_gathering {
+                gathered.min(work.wake())
+            } else {
+                work.wake()
+            };
             tokio::select! {
                 biased;
                 () = &mut drain, if !work.draining => work.drain(),
                 Some(done) = work.tasks.next() => work.done(done),
                 Some(word) = self.words.recv() => work.hear(word),
                 () = alarm.until(wake) => {}
-                leased = fresh.recv(), if takes && fresh_open => match leased {
-                    Some(leased) => work.take_fresh(leased),
+                leased = fresh.recv(), if takes && !is_gathering => match leased {
+                    Some(leased) => {
+                        work.take_fresh(leased);
+                        gathered = self.deliverer.clock.mono() + GATHER;
+                    }
                     None => fresh_open = false,
                 },
             }
@@ -120,7 +135,7 @@ where
             if let Ok(word) = self.words.try_recv() {
                 work.hear(word);
             }
-            if work.takes_fresh()
+            while work.takes_fresh()
                 && let Ok(leased) = fresh.try_recv()
             {
                 work.take_fresh(leased);
