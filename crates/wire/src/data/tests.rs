@@ -1,4 +1,4 @@
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use proptest::prelude::*;
 
 use super::*;
@@ -261,6 +261,13 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(prop::sample::select(b"\r\n.x".to_vec()), 0..40)
 }
 
+/// With runs of text between that end near where [`plain`] ends a piece.
+fn long_octets() -> impl Strategy<Value = Vec<u8>> {
+    let run = (0..3 * PIECE / 2).prop_union(PIECE - 4..PIECE + 4);
+    let part = (run, octets()).prop_map(|(run, octets)| [vec![b'x'; run], octets].concat());
+    prop::collection::vec(part, 1..4).prop_map(|parts| parts.concat())
+}
+
 fn cuts() -> impl Strategy<Value = Vec<prop::sample::Index>> {
     prop::collection::vec(any::<prop::sample::Index>(), 0..6)
 }
@@ -270,7 +277,7 @@ proptest! {
 
     #[test]
     fn any_stream_in_any_pieces_reads_as_the_slow_reader_says(
-        stream in octets(),
+        stream in prop_oneof![octets(), long_octets()],
         cuts in cuts(),
         normalise: bool,
     ) {
