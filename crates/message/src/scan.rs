@@ -5,7 +5,7 @@
 //! empty line, or before the first line that is neither a field nor the continuation of one; such a
 //! message has a body and no line between it and the header section, and that is not refused here.
 
-use memchr::{memchr, memchr_iter, memchr2, memrchr};
+use memchr::{memchr, memchr2, memrchr};
 
 use crate::facts::Facts;
 
@@ -53,6 +53,7 @@ impl Scanner {
     /// Takes the next received octets.
     pub fn push(&mut self, mut octets: &[u8]) {
         self.facts.size = self.facts.size.saturating_add(octets.len() as u64);
+        let mut is_clean = true;
         while let Some(first) = octets.first() {
             if self.after_cr {
                 self.after_cr = false;
@@ -64,12 +65,14 @@ impl Scanner {
                 }
                 continue;
             }
-            if self.place == Place::Body {
+            if self.place == Place::Body && is_clean {
                 let taken = self.body_lines(octets);
                 octets = &octets[taken..];
                 if taken > 0 {
                     continue;
                 }
+                // It is not looked through again at each line.
+                is_clean = false;
             }
             let run = memchr2(b'\r', b'\n', octets).unwrap_or(octets.len());
             self.text(&octets[..run]);
@@ -92,27 +95,29 @@ impl Scanner {
     }
 
     /// Takes all the lines of the body at the front of `octets` at once, if each ends with CRLF and none has
-    /// another CR, as is usual: several times as fast as one by one. Gives how many octets these were.
+    /// another CR or LF, as is usual: several times as fast as one by one. Gives how many octets these were.
     fn body_lines(&mut self, octets: &[u8]) -> usize {
-        let lines = &octets[..memrchr(b'\n', octets).map_or(0, |at| at + 1)];
-        let (mut start, mut count, mut longest) = (0, 0, 0);
-        for end in memchr_iter(b'\n', lines) {
-            if end == start || lines[end - 1] != b'\r' {
-                return 0;
-            }
-            let before = if count == 0 { self.line } else { 0 };
-            longest = longest.max(before.saturating_add((end - 1 - start) as u64));
-            (start, count) = (end + 1, count + 1);
+        let Some(end) = memrchr(b'\n', octets) else {
+            return 0;
+        };
+        let lines = &octets[..=end];
+        // Many octets at a time, so each with the one behind it.
+        let (mut has_bare, mut all, mut has_nul) = (lines[0] == b'\n', 0, false);
+        for (one, next) in lines.iter().zip(&lines[1..]) {
+            has_bare |= (*one == b'\r') != (*next == b'\n');
+            has_nul |= *one == 0;
+            all |= one;
         }
-        if memchr_iter(b'\r', lines).count() != count {
+        if has_bare {
             return 0;
         }
-        if count > 0 {
-            self.line = 0;
-            self.facts.longest_line = self.facts.longest_line.max(longest);
-            self.facts.eight_bit_body |= !lines.is_ascii();
-            self.facts.binary |= memchr(0, lines).is_some();
-        }
+        self.facts.eight_bit_body |= !all.is_ascii();
+        self.facts.binary |= has_nul;
+        let first = memchr(b'\n', lines).unwrap_or(end);
+        let first_line = self.line.saturating_add(first as u64 - 1);
+        let longest = longest_line(lines) as u64;
+        self.facts.longest_line = self.facts.longest_line.max(first_line).max(longest);
+        self.line = 0;
         lines.len()
     }
 
@@ -198,6 +203,27 @@ impl Scanner {
             self.place = Place::Body;
         }
     }
+}
+
+/// How long the longest of these lines is, which all end with CRLF, without that.
+fn longest_line(lines: &[u8]) -> usize {
+    // Where the LF of a line is at the most if that is no longer than all before.
+    let mut longest = 0;
+    let mut start = 0;
+    // Looked for from behind: all the shorter lines before the one found need no look, and of lines of the
+    // same length each needs one.
+    while let Some(window) = lines.get(start..=start + longest) {
+        start += if window[longest] == b'\n' {
+            longest + 1
+        } else if let Some(end) = memrchr(b'\n', window) {
+            end + 1
+        } else {
+            // The lines end with one: it is there.
+            longest += memchr(b'\n', &lines[start + longest..]).unwrap_or(0);
+            longest + 1
+        };
+    }
+    longest.saturating_sub(1)
 }
 
 #[cfg(test)]
