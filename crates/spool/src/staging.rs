@@ -92,7 +92,7 @@ pub struct SpoolStaged<D: Disk> {
     id: QueueId,
     grant: Grant,
     /// What came and is in no file yet.
-    waiting: Pieces,
+    waiting: BytesMut,
     file: Option<BodyFile<D::File>>,
     /// The name of the body file; the job that writes it has it too.
     name: Option<Arc<BodyName<D>>>,
@@ -115,51 +115,6 @@ impl<D: Disk> Drop for BodyName<D> {
         if !self.handed_over.load(Ordering::Relaxed) {
             self.shared.chores.remove_body(self.id);
         }
-    }
-}
-
-/// Octets that came and are in no file yet, in their order.
-#[derive(Debug, Default)]
-struct Pieces {
-    /// What is kept as it came.
-    whole: Vec<Bytes>,
-    /// What came behind that and was copied together.
-    joined: BytesMut,
-    len: usize,
-}
-
-/// A piece of so many octets is worth keeping as it came: it takes less time than to copy it, and the buffer it
-/// was read into is at most twice as long (`READ_DATA` in the server's connection).
-const WHOLE: usize = 32 * 1024;
-
-impl Pieces {
-    /// Takes what comes next into one buffer with what came before.
-    fn join(&mut self, octets: &[u8]) {
-        self.joined.extend_from_slice(octets);
-        self.len += octets.len();
-    }
-
-    /// Takes what comes next as it is, if it is long enough.
-    fn push(&mut self, octets: Bytes) {
-        if octets.len() < WHOLE {
-            return self.join(&octets);
-        }
-        self.len += octets.len();
-        self.close();
-        self.whole.push(octets);
-    }
-
-    fn close(&mut self) {
-        if !self.joined.is_empty() {
-            self.whole.push(self.joined.split().freeze());
-        }
-    }
-
-    /// All there is.
-    fn take(&mut self) -> Vec<Bytes> {
-        self.close();
-        self.len = 0;
-        mem::take(&mut self.whole)
     }
 }
 
@@ -214,7 +169,7 @@ impl<D: Disk> SpoolStaged<D> {
             shared,
             id,
             grant: Grant { budget, octets: 0 },
-            waiting: Pieces::default(),
+            waiting: BytesMut::new(),
             file: None,
             name: None,
             failed: false,
@@ -224,7 +179,7 @@ impl<D: Disk> SpoolStaged<D> {
     /// Whether `more` octets may join those in memory. A session that holds part of a body never
     /// waits for others to give memory back: what doesn't fit goes to disk.
     fn fits(&mut self, more: usize) -> bool {
-        let len = self.waiting.len + more;
+        let len = self.waiting.len() + more;
         let budget = Arc::clone(&self.grant.budget);
         self.file.is_none()
             && len <= self.shared.options.body_file_threshold
@@ -243,9 +198,9 @@ impl<D: Disk> SpoolStaged<D> {
 
     /// Moves what is in memory to the body file, and with `sync` that to the disk.
     async fn spill(&mut self, sync: bool) -> Result<(), Trouble> {
-        let pieces = self.waiting.take();
+        let octets = mem::take(&mut self.waiting);
         let (body, name) = (self.file.take(), self.body_name());
-        let job = move || -> std::io::Result<BodyFile<D::File>> {
+        let job = move || -> std::io::Result<(BodyFile<D::File>, BytesMut)> {
             let mut body = match body {
                 Some(body) => body,
                 None => {
@@ -253,18 +208,22 @@ impl<D: Disk> SpoolStaged<D> {
                     BodyFile::new(name.shared.disk.open(&path, Open::CreateNew)?)
                 }
             };
-            pieces.iter().try_for_each(|octets| body.write(octets))?;
+            body.write(&octets)?;
             if sync {
                 // Durability: the body's octets are on disk before the frame that names them is
                 // written. Syncs of several bodies run side by side, off the committer.
                 body.file.sync_data()?;
             }
-            Ok(body)
+            Ok((body, octets))
         };
         // Until the job has said that all is well.
         self.failed = true;
-        self.file = Some(tasks::blocking(job).await.map_err(|e| trouble::of(&e))?);
+        let (body, mut written) = tasks::blocking(job).await.map_err(|e| trouble::of(&e))?;
         self.failed = false;
+        self.file = Some(body);
+        // What comes next is gathered in the same room: to take pages anew costs as much as to fill them.
+        written.clear();
+        self.waiting = written;
         // What is in the file is not in memory any more.
         self.grant = Grant {
             budget: Arc::clone(&self.grant.budget),
@@ -285,6 +244,7 @@ impl<D: Disk> SpoolStaged<D> {
         }
         Ok(match self.file.as_mut() {
             Some(body) => {
+                self.waiting = BytesMut::new();
                 body.end_block();
                 StagedBody::File {
                     len: body.written,
@@ -292,7 +252,7 @@ impl<D: Disk> SpoolStaged<D> {
                 }
             }
             None => {
-                let octets = fitted(mem::take(&mut self.waiting.joined));
+                let octets = fitted(mem::take(&mut self.waiting));
                 let empty = Grant {
                     budget: Arc::clone(&self.grant.budget),
                     octets: 0,
@@ -321,21 +281,18 @@ impl<D: Disk> SpoolStaged<D> {
             ));
         }
         let fits = self.fits(octets.len());
+        let len = self.waiting.len() + octets.len();
         // What is smaller than this stays in memory even without a share of the budget: a file
         // would cost more than it saves, and sessions are bounded.
         let small = BLOCK.min(self.shared.options.body_file_threshold);
-        let is_small = self.file.is_none() && self.waiting.len + octets.len() <= small;
-        if fits || is_small {
-            self.waiting.join(&octets);
-            return Ok(());
-        }
-        self.waiting.push(octets);
+        let is_small = self.file.is_none() && len <= small;
         // As much at once as may be in memory before there is a file: each write is a job for
         // another thread.
         let enough = self.shared.options.body_file_threshold.max(BLOCK);
-        if self.file.is_none() || self.waiting.len >= enough {
+        if !fits && !is_small && (self.file.is_none() || len > enough) {
             self.spill(false).await?;
         }
+        self.waiting.extend_from_slice(&octets);
         Ok(())
     }
 }
