@@ -264,7 +264,8 @@ impl Scheduler {
         };
         let ticket = found.ticket.clone();
         let mut taken = Vec::new();
-        for route in found.routes.clone() {
+        let routes: Vec<RouteKey> = found.routes.iter().cloned().collect();
+        for route in routes {
             taken.append(&mut self.take(&route, &ticket, usize::MAX, now));
         }
         if !taken.is_empty() {

@@ -1,11 +1,12 @@
 //! Who waits at a site, and whose turn it is.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
 use postroad_reply::QueueId;
 
 use super::order::Turns;
+use super::route::FewRoutes;
 use super::share::Load;
 use crate::envelope::RouteKey;
 
@@ -41,7 +42,7 @@ struct OfSender {
 struct Waiting {
     message: QueueId,
     /// By which routes its recipients came here; never empty.
-    routes: BTreeSet<RouteKey>,
+    routes: FewRoutes,
 }
 
 impl Line {
@@ -80,10 +81,10 @@ impl Line {
             self.load.messages += 1;
             Waiting {
                 message: ticket.message,
-                routes: BTreeSet::new(),
+                routes: FewRoutes::default(),
             }
         });
-        waiting.routes.insert(route.clone());
+        waiting.routes.insert(route);
         line.recipients += recipients;
         self.load.recipients += recipients;
     }

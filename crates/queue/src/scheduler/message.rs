@@ -1,11 +1,11 @@
 //! The messages that are here, and what of each is still open.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 
 use postroad_reply::QueueId;
 
 use super::line::Ticket;
-use crate::envelope::RouteKey;
+use super::route::FewRoutes;
 
 /// The messages that are here.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Messages {
 pub(super) struct Message {
     pub(super) ticket: Ticket,
     /// By which routes recipients of it wait.
-    pub(super) routes: BTreeSet<RouteKey>,
+    pub(super) routes: FewRoutes,
     /// How many dispatches of it are under way.
     pub(super) under_way: usize,
 }

@@ -10,7 +10,7 @@ use postroad_reply::QueueId;
 use super::health::Health;
 use super::line::Ticket;
 use super::message::Message;
-use super::route::{Leads, Part, Rest};
+use super::route::{FewRoutes, Leads, Part, Rest};
 use super::share::{Load, Share};
 use super::site::Site;
 use super::talk::{Action, Cause, Dispatch, PutBack, SiteKey};
@@ -62,7 +62,7 @@ impl Scheduler {
         self.next_arrival.0 += 1;
         let here = Message {
             ticket: ticket.clone(),
-            routes: parts.keys().cloned().collect(),
+            routes: FewRoutes::sorted(parts.keys().cloned().collect()),
             under_way: 0,
         };
         self.messages.map.insert(message, here);

@@ -45,6 +45,44 @@ pub(super) struct Part {
     pub(super) recipients: Vec<RecipientIx>,
 }
 
+/// Some routes, in their order: of a message mostly one, for which a tree takes ten times the room.
+#[derive(Debug, Default)]
+pub(super) struct FewRoutes(Vec<RouteKey>);
+
+impl FewRoutes {
+    /// These, which are in their order already.
+    pub(super) fn sorted(routes: Vec<RouteKey>) -> FewRoutes {
+        FewRoutes(routes)
+    }
+
+    pub(super) fn insert(&mut self, key: &RouteKey) {
+        if let Err(place) = self.0.binary_search(key) {
+            if self.0.is_empty() {
+                self.0.reserve_exact(1);
+            }
+            self.0.insert(place, key.clone());
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &RouteKey) {
+        if let Ok(place) = self.0.binary_search(key) {
+            self.0.remove(place);
+        }
+    }
+
+    pub(super) fn first(&self) -> Option<&RouteKey> {
+        self.0.first()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &RouteKey> {
+        self.0.iter()
+    }
+}
+
 /// Where a route leads.
 #[derive(Debug)]
 pub(super) enum Leads {
