@@ -246,7 +246,8 @@ impl Active {
 /// All of them, and when the lease of each is to be looked after.
 #[derive(Debug, Default)]
 pub(crate) struct ActiveSet {
-    messages: BTreeMap<QueueId, Active>,
+    /// Boxed, as the nodes of a tree that grows in order are half empty.
+    messages: BTreeMap<QueueId, Box<Active>>,
     looks: BTreeSet<(UnixMs, QueueId)>,
 }
 
@@ -268,23 +269,23 @@ impl ActiveSet {
     }
 
     pub(crate) fn get(&self, id: QueueId) -> Option<&Active> {
-        self.messages.get(&id)
+        self.messages.get(&id).map(Box::as_ref)
     }
 
     pub(crate) fn get_mut(&mut self, id: QueueId) -> Option<&mut Active> {
-        self.messages.get_mut(&id)
+        self.messages.get_mut(&id).map(Box::as_mut)
     }
 
     pub(crate) fn insert(&mut self, active: Active, look_at: UnixMs) {
         let id = active.id;
-        self.messages.insert(id, active);
+        self.messages.insert(id, Box::new(active));
         self.look_after(id, look_at);
     }
 
     pub(crate) fn remove(&mut self, id: QueueId) -> Option<Active> {
         let active = self.messages.remove(&id)?;
         self.looks.remove(&(active.look_at, id));
-        Some(active)
+        Some(*active)
     }
 
     /// Its lease is to be looked after at that time, and not before.

@@ -286,7 +286,8 @@ impl Folded {
 
     fn finish(mut self) -> Bytes {
         self.text.push_str("\r\n");
-        Bytes::from(self.text)
+        // It is kept for as long as its message waits.
+        Bytes::copy_from_slice(self.text.as_bytes())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an attempt has to say: for the log, the history and the notice.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use core::net::SocketAddr;
@@ -17,8 +18,12 @@ const MOST_NAME: usize = 255;
 ///
 /// All text in it is bounded, and each run of control characters stands as one space: a peer
 /// can't forge a line of a log, of a notice or of a terminal.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Report(Box<Said>);
+
+/// What a [`Report`] says, in a place of its own: most messages that wait have none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
+struct Said {
     status: Option<Enhanced>,
     peer: Option<Peer>,
     reply: Option<String>,
@@ -35,67 +40,61 @@ pub struct Peer {
 impl Report {
     /// What there is to say in plain words, by this server itself.
     pub fn plain(words: &str) -> Report {
-        Report {
-            words: clean(words, MOST_WORDS),
-            ..Report::default()
-        }
+        let words = clean(words, MOST_WORDS);
+        Report(Box::new(Said {
+            words,
+            ..Said::default()
+        }))
     }
 
     /// The same with the enhanced status code of the outcome, `Status` of a notice (RFC 3464 2.3.4).
     #[must_use]
-    pub fn with_status(self, status: Enhanced) -> Report {
-        Report {
-            status: Some(status),
-            ..self
-        }
+    pub fn with_status(mut self, status: Enhanced) -> Report {
+        self.0.status = Some(status);
+        self
     }
 
     /// The same with the next hop the attempt went to, `Remote-MTA` of a notice (RFC 3464 2.3.5).
     #[must_use]
-    pub fn with_peer(self, peer: Peer) -> Report {
-        Report {
-            peer: Some(peer),
-            ..self
-        }
+    pub fn with_peer(mut self, peer: Peer) -> Report {
+        self.0.peer = Some(peer);
+        self
     }
 
     /// The same with what the peer replied, such as `550 5.1.1 No such user`: `Diagnostic-Code` of
     /// a notice (RFC 3464 2.3.6).
     #[must_use]
-    pub fn with_reply(self, reply: &str) -> Report {
-        Report {
-            reply: Some(clean(reply, MOST_WORDS)),
-            ..self
-        }
+    pub fn with_reply(mut self, reply: &str) -> Report {
+        self.0.reply = Some(clean(reply, MOST_WORDS));
+        self
     }
 
     /// The enhanced status code of the outcome, if somebody said one.
     pub fn status(&self) -> Option<Enhanced> {
-        self.status
+        self.0.status
     }
 
     /// The next hop the attempt went to; none if it came to none.
     pub fn peer(&self) -> Option<&Peer> {
-        self.peer.as_ref()
+        self.0.peer.as_ref()
     }
 
     /// What the peer replied; none if it said nothing about it.
     pub fn reply(&self) -> Option<&str> {
-        self.reply.as_deref()
+        self.0.reply.as_deref()
     }
 
     /// What this server says; empty where the reply says all.
     pub fn words(&self) -> &str {
-        &self.words
+        &self.0.words
     }
 
     /// The same with no more than `most` octets of reply and words each, for a history.
     pub(crate) fn cut(&self, most: usize) -> Report {
-        Report {
-            reply: self.reply.as_ref().map(|reply| clean(reply, most)),
-            words: clean(&self.words, most),
-            ..self.clone()
-        }
+        let mut cut = self.clone();
+        cut.0.reply = self.reply().map(|reply| clean(reply, most));
+        cut.0.words = clean(self.words(), most);
+        cut
     }
 }
 
@@ -120,6 +119,12 @@ impl Peer {
     }
 }
 
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl From<&str> for Report {
     fn from(words: &str) -> Report {
         Report::plain(words)
@@ -135,17 +140,17 @@ impl From<String> for Report {
 /// One line, such as `mx.example.net [192.0.2.1:25]: 550 5.1.1 No such user (the mailbox is closed)`.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = self.peer.is_some() || self.reply.is_some();
-        match (&self.peer, &self.reply) {
+        let said = self.peer().is_some() || self.reply().is_some();
+        match (self.peer(), self.reply()) {
             (Some(peer), Some(reply)) => write!(f, "{peer}: {reply}")?,
             (Some(peer), None) => write!(f, "{peer}")?,
             (None, Some(reply)) => f.write_str(reply)?,
             (None, None) => {}
         }
-        match (said, self.words.is_empty()) {
+        match (said, self.words().is_empty()) {
             (_, true) => Ok(()),
-            (false, false) => f.write_str(&self.words),
-            (true, false) => write!(f, " ({})", self.words),
+            (false, false) => f.write_str(self.words()),
+            (true, false) => write!(f, " ({})", self.words()),
         }
     }
 }

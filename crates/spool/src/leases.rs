@@ -24,7 +24,8 @@ pub(crate) struct Slot {
 /// All leases.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
-    slots: BTreeMap<QueueId, Slot>,
+    /// Boxed, as the nodes of a tree that grows in order are half empty.
+    slots: BTreeMap<QueueId, Box<Slot>>,
     ends: BTreeSet<(UnixMs, QueueId)>,
     last_token: u64,
 }
@@ -44,13 +45,13 @@ impl Leases {
             until: slot.until,
         };
         self.ends.insert((slot.until, id));
-        self.slots.insert(id, slot);
+        self.slots.insert(id, Box::new(slot));
         lease
     }
 
     /// The lease of a message.
     pub(crate) fn get(&self, id: QueueId) -> Option<&Slot> {
-        self.slots.get(&id)
+        self.slots.get(&id).map(Box::as_ref)
     }
 
     /// Notes the state that is on disk now.
@@ -73,7 +74,7 @@ impl Leases {
     pub(crate) fn end(&mut self, id: QueueId) -> Option<Slot> {
         let slot = self.slots.remove(&id)?;
         self.ends.remove(&(slot.until, id));
-        Some(slot)
+        Some(*slot)
     }
 
     /// The messages whose leases have run out at `now`, and those leases' tokens.
