@@ -12,7 +12,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 /// How many octets wait so at most. What can be dispatched at once doesn't wait; of a backlog all but the
 /// last is read from the store, which still has it in the system's cache.
-const MOST: usize = 4 << 20;
+const MOST: usize = 1 << 20;
 
 /// Fresh messages whose octets are in memory, in the order they came. One that is done counts on
 /// until its time is over.
