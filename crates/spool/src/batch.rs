@@ -120,10 +120,11 @@ impl Prepared {
 }
 
 impl Batch {
-    /// An empty batch, to be written at `start` of the current segment.
-    pub(crate) fn at(start: u64) -> Batch {
+    /// An empty batch, to be written at `start` of the current segment, with this room for its octets.
+    pub(crate) fn at(start: u64, room: Vec<u8>) -> Batch {
         Batch {
             start,
+            octets: room,
             ..Batch::default()
         }
     }

@@ -5,6 +5,7 @@
 //! [`Committer::run`], a simulation steps it by hand.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Arc, Mutex};
 
 use postroad_clock::Mono;
@@ -24,6 +25,9 @@ use crate::segment::{self, DATA_START, Sealed, Segment};
 use crate::shared::Shared;
 use crate::trouble;
 
+/// The room of a batch is used for the next one, unless it is more than this: most batches of busy hours fit.
+const KEPT: usize = 512 * 1024;
+
 /// The one writer of the log.
 #[derive(Debug)]
 pub struct Committer<D: Disk> {
@@ -35,6 +39,8 @@ pub struct Committer<D: Disk> {
     /// Where the log ends while there is no current segment.
     pub(crate) sealed: Option<Sealed>,
     pub(crate) next_batch: u64,
+    /// Room for the octets of the next batch: that of the last.
+    pub(crate) octets: Vec<u8>,
     pub(crate) copying: Copying,
     /// How much the log has grown since the last checkpoint was taken.
     pub(crate) grown: u64,
@@ -140,8 +146,13 @@ impl<D: Disk> Committer<D> {
         }
     }
 
-    pub(crate) fn new_batch(&self) -> Batch {
-        Batch::at(self.current.as_ref().map_or(0, |c| c.end))
+    /// Where the next batch starts in the current segment.
+    pub(crate) fn end(&self) -> u64 {
+        self.current.as_ref().map_or(0, |current| current.end)
+    }
+
+    pub(crate) fn new_batch(&mut self) -> Batch {
+        Batch::at(self.end(), mem::take(&mut self.octets))
     }
 
     /// Adds a request to the batch; flushes the batch first if it doesn't fit any more.
@@ -225,7 +236,11 @@ impl<D: Disk> Committer<D> {
 
     /// How many more octets fit in the current segment behind the batch.
     pub(crate) fn room(&self, batch: &Batch) -> usize {
-        let end = batch.start + batch.octets.len() as u64;
+        self.room_behind(batch.start + batch.octets.len() as u64)
+    }
+
+    /// How many octets fit in the current segment from there on.
+    pub(crate) fn room_behind(&self, end: u64) -> usize {
         usize::try_from(self.shared.options.segment_octets.saturating_sub(end)).unwrap_or(0)
     }
 
@@ -233,14 +248,19 @@ impl<D: Disk> Committer<D> {
     /// only answer.
     pub(crate) fn flush(&mut self, mut batch: Batch) {
         let result = self.make_durable(&mut batch);
+        let mut octets = mem::take(&mut batch.octets);
         match result {
             Ok(()) => {
-                self.grown += batch.octets.len() as u64;
+                self.grown += octets.len() as u64;
                 batch.apply(&self.shared);
             }
             // While its end is not on disk, a start may still find the batch whole: then it must
             // find the body files too.
             Err(trouble) => batch.fail(&self.shared, &trouble, self.current.is_some()),
+        }
+        if octets.capacity() <= KEPT {
+            octets.clear();
+            self.octets = octets;
         }
     }
 

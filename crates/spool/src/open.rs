@@ -112,6 +112,7 @@ impl<D: Disk> Spool<D> {
             current: None,
             sealed: replayed.sealed,
             next_batch: replayed.next_batch,
+            octets: Vec::new(),
             copying: Copying::default(),
             grown: 0,
             last_checkpoint: 0,

@@ -147,7 +147,7 @@ impl<D: Disk> Committer<D> {
                 Err(_) => false,
             };
         }
-        let room = self.room(&self.new_batch()) as u64;
+        let room = self.room_behind(self.end()) as u64;
         let wanted = options.reserve_segments + usize::from(room < options.segment_octets / 4);
         let mut short = self.shared.core().log.free.len() < wanted;
         if short && now >= self.next_probe {

@@ -22,8 +22,8 @@ const HEADER: usize = 128;
 const MAGIC: &[u8; 8] = b"PRSPLSEG";
 /// The version of the format of segments and of their frames.
 pub(crate) const VERSION: u32 = 1;
-/// How much is written at a time when a file is filled with zeros.
-const ZEROS: usize = 1024 * 1024;
+/// What a file is filled with. No memory is taken for it: what was never written is the system's page of zeros.
+static ZEROS: [u8; 1024 * 1024] = [0; 1024 * 1024];
 
 /// The number of a segment: later ones are greater, and none is used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -215,23 +215,21 @@ pub(crate) fn make_free<D: Disk>(
     disk.sync_dir(folder)
 }
 
-/// So many octets that nobody waits for go to the disk at once: a multiple of [`ZEROS`].
+/// So many octets that nobody waits for go to the disk at once: a multiple of what is written at a time.
 pub(crate) const SYNCED: u64 = 4 << 20;
 
 /// Fills a new file with zeros.
 fn fill<D: Disk>(disk: &D, path: &Path, len: u64, how: Zeros) -> io::Result<()> {
     let file = disk.open(path, Open::CreateNew)?;
     file.allocate(len)?;
-    let zeros = vec![0; ZEROS.min(usize::try_from(len).unwrap_or(ZEROS))];
     let mut at = match how {
         Zeros::Written => 0,
         Zeros::Reserved => len,
     };
     while at < len {
-        let n = zeros
-            .len()
-            .min(usize::try_from(len - at).unwrap_or(zeros.len()));
-        file.write_all_at(&zeros[..n], at)?;
+        let left = usize::try_from(len - at).unwrap_or(usize::MAX);
+        let n = ZEROS.len().min(left);
+        file.write_all_at(&ZEROS[..n], at)?;
         at += n as u64;
         if at.is_multiple_of(SYNCED) {
             // The disk takes one thing after another: behind a whole segment of zeros a batch of mail would
