@@ -33,6 +33,13 @@ mod wiring;
 
 use std::process::ExitCode;
 
+use tikv_jemallocator::Jemalloc;
+
+/// After a million messages have come and gone the system's own takes longer to find room than all else takes, and it
+/// takes more of it (docs/benchmarks.md).
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
 fn main() -> ExitCode {
     cli::run()
 }
