@@ -49,7 +49,7 @@ fn words(rest: &str) -> String {
     let mut words = Vec::new();
     for word in rest.split_whitespace() {
         let bare = word.trim_start_matches(['<', '*', '-']);
-        let (digits, behind) = bare.split_at(bare.len().min(3));
+        let (digits, behind) = bare.split_at(bare.floor_char_boundary(3));
         let continues = digits.len() == 3
             && digits.bytes().all(|b| b.is_ascii_digit())
             && (behind.is_empty() || behind.starts_with('-'));

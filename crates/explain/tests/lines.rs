@@ -320,7 +320,9 @@ fn the_words_say_what_is_behind_them() {
 
 proptest! {
     #[test]
-    fn any_text_can_be_read(text in "\\PC{0,200}|[ -~\\n]{0,200}|([2-5][0-9]{2}[ .:-]?){0,40}") {
+    fn any_text_can_be_read(
+        text in "\\PC{0,200}|550 \\PC{0,200}|550 [a\u{e01}]{0,9}|[ -~\\n]{0,200}|([2-5][0-9]{2}[ .:-]?){0,40}",
+    ) {
         if let Some(question) = Question::read(&text) {
             prop_assert!(Explanation::of(&question).is_some());
         }
