@@ -1,6 +1,6 @@
 //! Where routes lead, and the recipients that wait by each.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -45,13 +45,14 @@ pub(super) struct Part {
     pub(super) recipients: Vec<RecipientIx>,
 }
 
-/// Some routes, in their order: of a message mostly one, for which a tree takes ten times the room.
+/// Some routes, in their order: of a message mostly one, for which a tree takes ten times the room. They
+/// leave from the front, mostly.
 #[derive(Debug, Default)]
-pub(super) struct FewRoutes(Vec<RouteKey>);
+pub(super) struct FewRoutes(VecDeque<RouteKey>);
 
 impl FewRoutes {
     /// These, which are in their order already.
-    pub(super) fn sorted(routes: Vec<RouteKey>) -> FewRoutes {
+    pub(super) fn sorted(routes: VecDeque<RouteKey>) -> FewRoutes {
         FewRoutes(routes)
     }
 
@@ -71,7 +72,7 @@ impl FewRoutes {
     }
 
     pub(super) fn first(&self) -> Option<&RouteKey> {
-        self.0.first()
+        self.0.front()
     }
 
     pub(super) fn is_empty(&self) -> bool {
