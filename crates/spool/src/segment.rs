@@ -22,8 +22,8 @@ const HEADER: usize = 128;
 const MAGIC: &[u8; 8] = b"PRSPLSEG";
 /// The version of the format of segments and of their frames.
 pub(crate) const VERSION: u32 = 1;
-/// What a file is filled with. No memory is taken for it: what was never written is the system's page of zeros.
-static ZEROS: [u8; 1024 * 1024] = [0; 1024 * 1024];
+/// What a file is filled with, piece by piece. It is part of the program, so that no memory is taken for it.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The number of a segment: later ones are greater, and none is used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
