@@ -115,7 +115,7 @@ impl<D: Disk> Committer<D> {
     }
 
     /// Loops [`step`](Committer::step) until the spool is closed, then writes a checkpoint. Meanwhile
-    /// others may do its work, too ([`Shared::ask`]).
+    /// others may do its work, too ([`Shared::accept`]).
     pub fn run(self) {
         let shared = Arc::clone(&self.shared);
         let committer = Arc::new(Mutex::new(self));
@@ -258,7 +258,7 @@ impl<D: Disk> Committer<D> {
             // find the body files too.
             Err(trouble) => batch.fail(&self.shared, &trouble, self.current.is_some()),
         }
-        if octets.capacity() <= KEPT {
+        if (self.octets.capacity()..=KEPT).contains(&octets.capacity()) {
             octets.clear();
             self.octets = octets;
         }

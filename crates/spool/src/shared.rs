@@ -17,7 +17,7 @@ use crate::damage::Report;
 use crate::housekeeper::Chores;
 use crate::index::Index;
 use crate::leases::Leases;
-use crate::line::{Line, Request};
+use crate::line::{Accept, Line, Request};
 use crate::options::Options;
 use crate::segment::{Segment, SegmentNo};
 use crate::staging::Budget;
@@ -92,19 +92,21 @@ impl<D: Disk> Shared<D> {
         }
     }
 
-    /// Puts a request before the committer.
+    /// Puts a message before the committer.
     ///
-    /// Who has its thread for itself does the committer's work there, if nobody does at the moment: to wake
-    /// the committer's thread and be woken by it costs as much as all else that the message needs.
-    pub(crate) fn ask(&self, request: Request, permit: OwnedSemaphorePermit) {
+    /// A session that has its thread for itself does the committer's work there, if nobody does at the
+    /// moment: to wake the committer's thread and be woken by it costs as much as all else that the message
+    /// needs. Nobody asks for two messages at once, so that none of them flushes alone what could be flushed
+    /// together.
+    pub(crate) fn accept(&self, accept: Accept, permit: OwnedSemaphorePermit) {
         if tasks::is_alone()
             && let Some(committer) = self.committer.get().and_then(Weak::upgrade)
             && let Ok(mut committer) = committer.try_lock()
         {
-            self.line.push(request, permit);
+            self.line.push(Request::Accept(accept), permit);
             return committer.serve();
         }
-        self.line.join(request, permit);
+        self.line.join(Request::Accept(accept), permit);
     }
 
     pub(crate) fn core(&self) -> MutexGuard<'_, Core<D::File>> {

@@ -77,7 +77,7 @@ impl<D: Disk> Spool<D> {
     async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, Trouble> {
         let permit = self.shared.line.room().await?;
         let (answer, answered) = oneshot::channel();
-        self.shared.ask(request(answer), permit);
+        self.shared.line.join(request(answer), permit);
         answered.await.map_err(|_| line::closed())?
     }
 

@@ -15,7 +15,7 @@ use postroad_store::{Leased, Staged, Trouble};
 use tokio::sync::oneshot;
 
 use crate::frame::BLOCK;
-use crate::line::{self, Accept, Request};
+use crate::line::{self, Accept};
 use crate::shared::Shared;
 use crate::trouble;
 
@@ -221,10 +221,12 @@ impl<D: Disk> SpoolStaged<D> {
         let (body, mut written) = tasks::blocking(job).await.map_err(|e| trouble::of(&e))?;
         self.failed = false;
         self.file = Some(body);
-        // What comes next is gathered in the same room: to take pages anew costs as much as to fill them.
+        // What comes next is gathered in the same room, which stays until the body ends: to take pages anew costs as
+        // much as to fill them.
         written.clear();
         self.waiting = written;
-        // What is in the file is not in memory any more.
+        // The budget is for what stays in memory. What goes to a file has room for a piece, as each body that is
+        // sent has.
         self.grant = Grant {
             budget: Arc::clone(&self.grant.budget),
             octets: 0,
@@ -334,7 +336,7 @@ impl<D: Disk> Staged for SpoolStaged<D> {
             until,
             answer,
         };
-        shared.ask(Request::Accept(accept), permit);
+        shared.accept(accept, permit);
         answered.await.map_err(|_| line::closed())?
     }
 }

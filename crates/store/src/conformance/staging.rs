@@ -30,7 +30,7 @@ pub async fn a_body_reads_back_whatever_its_size<F: Fixture>(fixture: F) {
 pub async fn pieces_of_any_size_make_one_body<F: Fixture>(fixture: F) {
     let store = fixture.store();
     let body = octets(1_500_000);
-    for piece in [1_000, 4_096, 65_536, 1_048_577] {
+    for piece in [1_000, 4_096, 65_536, 100_003, 1_048_577] {
         let mut staged = store.stage(at(0)).await.unwrap();
         for start in (0..body.len()).step_by(piece) {
             let end = (start + piece).min(body.len());
