@@ -115,7 +115,7 @@ impl<D: Disk> Committer<D> {
     }
 
     /// Loops [`step`](Committer::step) until the spool is closed, then writes a checkpoint. Meanwhile
-    /// others may do its work, too ([`Shared::accept`]).
+    /// a session that is alone on its thread may do its work there, too.
     pub fn run(self) {
         let shared = Arc::clone(&self.shared);
         let committer = Arc::new(Mutex::new(self));
