@@ -102,37 +102,35 @@ pub(crate) fn check(config: &Config, reader: &mut Reader) {
 type Wrong = (&'static str, &'static str, &'static str);
 
 fn wrong_with(collect: &Collect) -> Vec<Wrong> {
-    let mut wrong = Vec::new();
     let has_user = collect.user.is_some();
     let has_certificate = collect.certificate.is_some();
-    if has_user && collect.password_file.is_none() {
-        wrong.push((
+    let mut wrong = Vec::new();
+    wrong.extend(match (has_user, collect.password_file.is_some()) {
+        (true, false) => Some((
             "user",
             "has no password_file beside it",
             "name the file that has the password",
-        ));
-    }
-    if !has_user && collect.password_file.is_some() {
-        wrong.push((
+        )),
+        (false, true) => Some((
             "password_file",
             "has no user beside it",
             "name whose password it is",
-        ));
-    }
-    if has_certificate && collect.key.is_none() {
-        wrong.push((
+        )),
+        (true, true) | (false, false) => None,
+    });
+    wrong.extend(match (has_certificate, collect.key.is_some()) {
+        (true, false) => Some((
             "certificate",
             "has no key beside it",
             "name the file that has its private key",
-        ));
-    }
-    if !has_certificate && collect.key.is_some() {
-        wrong.push((
+        )),
+        (false, true) => Some((
             "key",
             "has no certificate beside it",
             "name whose key it is",
-        ));
-    }
+        )),
+        (true, true) | (false, false) => None,
+    });
     if !has_user && !has_certificate {
         let advice = "set user and password_file, or certificate and key";
         wrong.push((
