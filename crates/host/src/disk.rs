@@ -47,6 +47,9 @@ pub trait DiskFile: fmt::Debug + Send + Sync + 'static {
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<usize>;
     /// Reads some octets; 0 at the end.
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Reads some octets as [`read_at`](Self::read_at) does, if the disk needn't be waited for; none if it has to be, or
+    /// if that can't be told.
+    fn read_at_once(&self, into: &mut [u8], offset: u64) -> io::Result<Option<usize>>;
     /// Makes the octets, and the length, durable (fdatasync).
     fn sync_data(&self) -> io::Result<()>;
     /// Cuts the file or makes it longer with zeros.

@@ -41,6 +41,8 @@ impl From<io::Error> for ReadError {
 pub(crate) struct Located<F> {
     pub(crate) id: QueueId,
     base: (Place, Arc<Segment<F>>),
+    /// How long the base frame is.
+    base_len: u32,
     change: Option<(Place, Arc<Segment<F>>)>,
 }
 
@@ -65,6 +67,7 @@ pub(crate) fn locate_in<F>(core: &Core<F>, id: QueueId) -> Option<Located<F>> {
     Some(Located {
         id,
         base: pin(entry.base.place)?,
+        base_len: entry.base.len,
         change: match entry.change() {
             Some(change) => Some(pin(change.place)?),
             None => None,
@@ -128,15 +131,38 @@ impl<F: DiskFile> Located<F> {
     /// Reads an inline body.
     pub(crate) fn read_inline(&self, head: &PlacedPart) -> Result<Bytes, ReadError> {
         let (place, segment) = &self.base;
-        let octets = read_frame(segment, *place)?;
-        let end = usize::try_from(head.part.body_len)
-            .ok()
-            .and_then(|len| head.body_at.checked_add(len));
-        match end {
-            Some(end) if end <= octets.len() => Ok(octets.slice(head.body_at..end)),
-            _ => Err(ReadError::Damaged(*place)),
+        let frame = read_frame(segment, *place)?;
+        inline(&frame, head).ok_or(ReadError::Damaged(*place))
+    }
+
+    /// Reads an inline body if the disk needn't be waited for. None if it has to be, if the body isn't inline, and
+    /// if anything is wrong, which the reading that waits will say.
+    pub(crate) fn inline_at_once(&self) -> Option<Bytes> {
+        let (place, segment) = &self.base;
+        let (epoch, offset) = (segment.epoch, u64::from(place.offset));
+        let mut octets = vec![0; usize::try_from(self.base_len).ok()?];
+        let read = segment.file.read_at_once(&mut octets, offset).ok()??;
+        octets.truncate(read);
+        let header = FrameHeader::decode(&octets, epoch, offset)?;
+        let payload = octets.get(FRAME_HEADER..FRAME_HEADER + header.payload_len as usize)?;
+        if !header.verifies(payload, epoch, offset) {
+            return None;
+        }
+        match seek_part(&octets, epoch, offset, self.id) {
+            Sought::Found(head) if !matches!(head.part.body, BodyPlace::File(_)) => {
+                inline(&Bytes::from(octets), &head)
+            }
+            _ => None,
         }
     }
+}
+
+/// The inline body in a whole frame.
+fn inline(frame: &Bytes, head: &PlacedPart) -> Option<Bytes> {
+    let end = head
+        .body_at
+        .checked_add(usize::try_from(head.part.body_len).ok()?)?;
+    (end <= frame.len()).then(|| frame.slice(head.body_at..end))
 }
 
 /// Reads octets of a body file, whole blocks around what is wanted, and checks them.

@@ -326,6 +326,11 @@ impl<D: Disk> QueueStore for Spool<D> {
 
     async fn body(&self, id: QueueId, offset: u64, most: usize) -> Result<Bytes, Trouble> {
         let located = read::locate(&self.shared, id).ok_or(Trouble::Unknown(id))?;
+        // What was written a while ago lies in memory as a rule, and to have another thread read it takes many
+        // times as long as to read it.
+        if let Some(body) = located.inline_at_once() {
+            return Ok(piece(&body, offset, most));
+        }
         let shared = Arc::clone(&self.shared);
         let read = tasks::blocking(move || {
             let head = located.read_head()?;
@@ -333,11 +338,7 @@ impl<D: Disk> QueueStore for Spool<D> {
                 BodyPlace::File(_) => read::read_body_file(&shared, &head, offset, most),
                 BodyPlace::None | BodyPlace::Inline => {
                     let body = located.read_inline(&head)?;
-                    let from = usize::try_from(offset)
-                        .unwrap_or(usize::MAX)
-                        .min(body.len());
-                    let to = from.saturating_add(most).min(body.len());
-                    Ok(body.slice(from..to))
+                    Ok(piece(&body, offset, most))
                 }
             }
         })
@@ -387,6 +388,14 @@ impl<D: Disk> QueueStore for Spool<D> {
 
 /// A message that was read, and where.
 type Read<D> = (Located<<D as Disk>::File>, Stored);
+
+/// At most `most` octets of a body, from `offset` on.
+fn piece(body: &Bytes, offset: u64, most: usize) -> Bytes {
+    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+    let from = offset.min(body.len());
+    let to = from.saturating_add(most).min(body.len());
+    body.slice(from..to)
+}
 
 /// Messages marked as leased whose leases are not whole yet. Dropped, they are free again.
 struct Marked<D: Disk> {

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 
 use super::{DirEntry, Disk, DiskFile, Open, Space};
 
@@ -115,6 +115,19 @@ impl DiskFile for RealFile {
         })?)
     }
 
+    fn read_at_once(&self, into: &mut [u8], offset: u64) -> io::Result<Option<usize>> {
+        let read = retry_on_intr(|| {
+            let mut into = [IoSliceMut::new(&mut *into)];
+            rustix::io::preadv2(&self.0, &mut into, offset, ReadWriteFlags::NOWAIT)
+        });
+        match read {
+            Ok(n) => Ok(Some(n)),
+            // preadv2(2): it isn't in memory, or the file system doesn't tell, or the kernel never does.
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         // fdatasync(2) leaves out what reading back doesn't need, and the length isn't that. A
         // sync that was interrupted has told nothing of its pages, unlike one that failed.
@@ -210,6 +223,20 @@ mod tests {
         let mut seen = [0; 4];
         file.read_exact_at(&mut seen, 510)?;
         assert_eq!(&seen, b"kept");
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_just_written_can_be_read_at_once_or_not_told() -> io::Result<()> {
+        let root = tempfile::tempdir()?;
+        let file = RealDisk.open(&root.path().join("file"), Open::CreateNew)?;
+        file.write_all_at(b"octets", 5)?;
+        let mut seen = [0; 9];
+        let read = file.read_at_once(&mut seen, 5)?;
+        if let Some(n) = read {
+            assert_eq!(&seen[..n], b"octets");
+        }
+        assert!(matches!(file.read_at_once(&mut seen, 11)?, None | Some(0)));
         Ok(())
     }
 

@@ -78,6 +78,14 @@ impl DiskFile for SimFile {
             .look(ask, |state| Ok(state.octets(self.inode).read(into, offset)))
     }
 
+    fn read_at_once(&self, into: &mut [u8], offset: u64) -> io::Result<Option<usize>> {
+        // By the place alone, so that both ways are taken and no seed's run changes.
+        match (offset / 16).is_multiple_of(2) {
+            true => self.read_at(into, offset).map(Some),
+            false => Ok(None),
+        }
+    }
+
     fn sync_data(&self) -> io::Result<()> {
         let synced = self.disk.change(self.ask(Call::Sync, 0, 0), |state, _| {
             state.octets(self.inode).sync();
