@@ -79,7 +79,7 @@ impl DiskFile for SimFile {
     }
 
     fn read_at_once(&self, into: &mut [u8], offset: u64) -> io::Result<Option<usize>> {
-        // By the place alone, so that both ways are taken and no seed's run changes.
+        // By the place alone, so that both ways are taken.
         match (offset / 16).is_multiple_of(2) {
             true => self.read_at(into, offset).map(Some),
             false => Ok(None),
