@@ -170,8 +170,8 @@ impl<D: Disk> Committer<D> {
     /// Begins a new segment: a start never writes behind what an earlier run may have left torn.
     /// Where nothing can be written the spool is read-only, and tries again later.
     fn prepare_segments(&mut self, empty: &[segment::SegmentNo]) {
-        // Nobody waits yet as for a batch, so the first mail too finds zeros written. Where there is no room
-        // for them, beginning the segment says so.
+        // Nobody waits for a batch yet, so there is time to write the zeros of the first one, too. Where there is
+        // no room for them, beginning the segment says so.
         let _ = have_free_segments(&self.shared, 1, Zeros::Written);
         if self.begin_segment(Purpose::Upkeep).is_err() {
             self.go_read_only();

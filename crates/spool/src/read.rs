@@ -131,7 +131,9 @@ impl<F: DiskFile> Located<F> {
     /// Reads an inline body.
     pub(crate) fn read_inline(&self, head: &PlacedPart) -> Result<Bytes, ReadError> {
         let (place, segment) = &self.base;
-        let frame = read_frame(segment, *place)?;
+        let mut octets = Vec::new();
+        read_into(&mut octets, segment, *place, self.base_len as usize)?;
+        let frame = verified(octets, segment, *place).ok_or(ReadError::Damaged(*place))?;
         inline(&frame, head).ok_or(ReadError::Damaged(*place))
     }
 
@@ -139,18 +141,14 @@ impl<F: DiskFile> Located<F> {
     /// if anything is wrong, which the reading that waits will say.
     pub(crate) fn inline_at_once(&self) -> Option<Bytes> {
         let (place, segment) = &self.base;
-        let (epoch, offset) = (segment.epoch, u64::from(place.offset));
-        let mut octets = vec![0; usize::try_from(self.base_len).ok()?];
+        let offset = u64::from(place.offset);
+        let mut octets = vec![0; self.base_len as usize];
         let read = segment.file.read_at_once(&mut octets, offset).ok()??;
         octets.truncate(read);
-        let header = FrameHeader::decode(&octets, epoch, offset)?;
-        let payload = octets.get(FRAME_HEADER..FRAME_HEADER + header.payload_len as usize)?;
-        if !header.verifies(payload, epoch, offset) {
-            return None;
-        }
-        match seek_part(&octets, epoch, offset, self.id) {
+        let frame = verified(octets, segment, *place)?;
+        match seek_part(&frame, segment.epoch, offset, self.id) {
             Sought::Found(head) if !matches!(head.part.body, BodyPlace::File(_)) => {
-                inline(&Bytes::from(octets), &head)
+                inline(&frame, &head)
             }
             _ => None,
         }
@@ -221,20 +219,13 @@ fn seek<F: DiskFile>(
     }
 }
 
-/// Reads a whole frame and checks it.
-fn read_frame<F: DiskFile>(segment: &Segment<F>, place: Place) -> Result<Bytes, ReadError> {
+/// A whole frame, if its octets are those that were written.
+fn verified<F>(octets: Vec<u8>, segment: &Segment<F>, place: Place) -> Option<Bytes> {
     let offset = u64::from(place.offset);
-    let mut octets = Vec::new();
-    read_into(&mut octets, segment, place, FRAME_HEADER)?;
-    let header =
-        FrameHeader::decode(&octets, segment.epoch, offset).ok_or(ReadError::Damaged(place))?;
-    let len = FRAME_HEADER + header.payload_len as usize;
-    read_into(&mut octets, segment, place, len)?;
-    let payload = octets.get(FRAME_HEADER..).unwrap_or_default();
-    if !header.verifies(payload, segment.epoch, offset) {
-        return Err(ReadError::Damaged(place));
-    }
-    Ok(Bytes::from(octets))
+    let header = FrameHeader::decode(&octets, segment.epoch, offset)?;
+    let payload = octets.get(FRAME_HEADER..FRAME_HEADER + header.payload_len as usize)?;
+    let so = header.verifies(payload, segment.epoch, offset);
+    so.then(|| Bytes::from(octets))
 }
 
 /// Reads on until `octets` has `want` from the place on. True if the segment ends before.
