@@ -81,6 +81,17 @@ pub trait DiskFile: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Writes zeros from `from` up to `to`.
+    fn write_zeros(&self, mut from: u64, to: u64) -> io::Result<()> {
+        while from < to {
+            let left = usize::try_from(to - from).unwrap_or(usize::MAX);
+            let zeros = &ZEROS[..ZEROS.len().min(left)];
+            self.write_all_at(zeros, from)?;
+            from += zeros.len() as u64;
+        }
+        Ok(())
+    }
+
     /// Fills `into`; `UnexpectedEof` if the file ends before.
     fn read_exact_at(&self, mut into: &mut [u8], mut offset: u64) -> io::Result<()> {
         while !into.is_empty() {
@@ -97,6 +108,9 @@ pub trait DiskFile: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 }
+
+/// What files are filled with, piece by piece. It is part of the program, so that no memory is taken for it.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -394,14 +394,10 @@ impl<D: Disk> Drop for Committer<D> {
 /// Takes a write back: the octets are zeros again, durably, so no start finds the frames.
 /// False if that can't be said for sure.
 fn undo<F: DiskFile>(current: &Current<F>, attempted: usize) -> bool {
-    let zeros = vec![0; attempted];
+    let file = &current.segment.file;
+    let end = current.end + attempted as u64;
     // Durability: nobody is told that the batch failed before its octets are gone for good.
-    current
-        .segment
-        .file
-        .write_all_at(&zeros, current.end)
-        .is_ok()
-        && current.segment.file.sync_data().is_ok()
+    file.write_zeros(current.end, end).is_ok() && file.sync_data().is_ok()
 }
 
 #[cfg(feature = "planted")]

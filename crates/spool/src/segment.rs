@@ -22,8 +22,6 @@ const HEADER: usize = 128;
 const MAGIC: &[u8; 8] = b"PRSPLSEG";
 /// The version of the format of segments and of their frames.
 pub(crate) const VERSION: u32 = 1;
-/// What a file is filled with, piece by piece. It is part of the program, so that no memory is taken for it.
-static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The number of a segment: later ones are greater, and none is used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -153,7 +151,7 @@ pub(crate) struct Segment<F> {
 pub(crate) enum FileRole {
     /// Part of the log.
     Log(SegmentNo),
-    /// Free for use: full length, every block written before.
+    /// Free for use: full length, its room taken.
     Free(SegmentNo),
     /// Being made when the process ended.
     Unfinished,
@@ -215,7 +213,7 @@ pub(crate) fn make_free<D: Disk>(
     disk.sync_dir(folder)
 }
 
-/// So many octets that nobody waits for go to the disk at once: a multiple of what is written at a time.
+/// So many octets that nobody waits for go to the disk at once.
 pub(crate) const SYNCED: u64 = 4 << 20;
 
 /// Fills a new file with zeros.
@@ -227,15 +225,12 @@ fn fill<D: Disk>(disk: &D, path: &Path, len: u64, how: Zeros) -> io::Result<()> 
         Zeros::Reserved => len,
     };
     while at < len {
-        let left = usize::try_from(len - at).unwrap_or(usize::MAX);
-        let n = ZEROS.len().min(left);
-        file.write_all_at(&ZEROS[..n], at)?;
-        at += n as u64;
-        if at.is_multiple_of(SYNCED) {
-            // The disk takes one thing after another: behind a whole segment of zeros a batch of mail would
-            // wait for as long as these take.
-            file.sync_data()?;
-        }
+        let end = len.min(at + SYNCED);
+        file.write_zeros(at, end)?;
+        // The disk takes one thing after another: behind a whole segment of zeros a batch of mail would
+        // wait for as long as these take.
+        file.sync_data()?;
+        at = end;
     }
     // Durability: the length and the room are on disk before the first frame is, so that a start finds the
     // file whole and a batch has no room to run out of. The octets of a batch, and where they are first
