@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use postroad_host::disk::Disk;
 use postroad_reply::QueueId;
@@ -12,6 +13,10 @@ use crate::checkpoint::{self, Begun, Writing};
 use crate::damage::{Report, What};
 use crate::segment::{self, Zeros};
 use crate::shared::Shared;
+
+/// How long the index is left to others between two pieces of a checkpoint. Who waits for a lock that is
+/// taken again at once may wait for many pieces.
+const BETWEEN_PIECES: Duration = Duration::from_millis(1);
 
 /// What waits to be done.
 #[derive(Debug, Default)]
@@ -124,19 +129,27 @@ impl<D: Disk> Housekeeper<D> {
 
     /// Loops [`step`](Housekeeper::step) until the spool is closed.
     pub fn run(mut self) {
-        loop {
-            while self.step() {}
-            let idle = |list: &mut List| {
-                list.bodies.is_empty() && !list.segment && list.checkpoint.is_none() && !list.closed
-            };
-            let list = self.shared.chores.lock();
-            let waited = self.shared.chores.arrived.wait_while(list, idle);
-            let closed = waited.unwrap_or_else(PoisonError::into_inner).closed;
-            if closed {
-                while self.step() {}
-                return;
-            }
-        }
+        while !self.step_and_wait() {}
+        while self.step() {}
+    }
+
+    /// One step, and then none until there is something to do; true if that is to end.
+    fn step_and_wait(&mut self) -> bool {
+        self.step();
+        let idle = |list: &mut List| {
+            list.bodies.is_empty() && !list.segment && list.checkpoint.is_none() && !list.closed
+        };
+        let most = match self.writing {
+            Some(_) => BETWEEN_PIECES,
+            None => Duration::MAX,
+        };
+        let list = self.shared.chores.lock();
+        let waited = self
+            .shared
+            .chores
+            .arrived
+            .wait_timeout_while(list, most, idle);
+        waited.unwrap_or_else(PoisonError::into_inner).0.closed
     }
 
     fn remove_body(&self, id: QueueId) {

@@ -54,7 +54,7 @@ impl Options {
             floor_octets: 64 * 1024 * 1024,
             floor_inodes: 1000,
             checkpoint_octets: 256 * 1024 * 1024,
-            checkpoint_piece: 4096,
+            checkpoint_piece: 512,
             settle_delay: Duration::from_millis(10),
             probe_interval: Duration::from_secs(1),
             waiting_requests: 1024,
