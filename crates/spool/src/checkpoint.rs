@@ -32,6 +32,10 @@ const VERSION: u32 = 1;
 const HEADER: usize = 64;
 /// An entry without its route: id, two places, due, flags, length of the route.
 const ENTRY: usize = 42;
+/// The octet of flags has four, and above them four bits of the route's length.
+const LENGTH_BITS: u32 = 4;
+/// A route is a domain, which `limits.domain` keeps to 1024 octets, or names one with a few octets more.
+const LONGEST_ROUTE: usize = 0xFFF;
 
 /// What a checkpoint begins with.
 #[derive(Debug)]
@@ -201,8 +205,8 @@ fn encode_entry(octets: &mut Vec<u8>, id: QueueId, entry: &Entry, index: &Index)
         .iter()
         .rev()
         .fold(0u8, |bits, flag| bits << 1 | u8::from(*flag));
-    // A route is a domain, at most 255 octets.
-    let len = u8::try_from(route.len()).unwrap_or(u8::MAX);
+    let route = &route[..route.floor_char_boundary(LONGEST_ROUTE)];
+    let [len, high] = (route.len() as u16).to_le_bytes();
     let mut fixed = [0; ENTRY];
     fixed[..8].copy_from_slice(&id.0.to_le_bytes());
     for (held, fixed) in [entry.base, change].iter().zip(fixed[8..].chunks_mut(12)) {
@@ -211,9 +215,9 @@ fn encode_entry(octets: &mut Vec<u8>, id: QueueId, entry: &Entry, index: &Index)
         fixed[8..].copy_from_slice(&held.len.to_le_bytes());
     }
     fixed[32..40].copy_from_slice(&at.to_le_bytes());
-    fixed[40..].copy_from_slice(&[flags, len]);
+    fixed[40..].copy_from_slice(&[flags | high << LENGTH_BITS, len]);
     octets.extend_from_slice(&fixed);
-    octets.extend_from_slice(&route.as_bytes()[..usize::from(len)]);
+    octets.extend_from_slice(route.as_bytes());
 }
 
 /// Reads the checkpoint.
@@ -274,7 +278,8 @@ fn decode_entry<'a>(octets: &'a [u8], index: &mut Index) -> Option<&'a [u8]> {
         },
         len: u32_at(fixed, at + 8),
     };
-    let (flags, len) = (fixed[40], fixed[41]);
+    let flags = fixed[40];
+    let len = u16::from_le_bytes([fixed[41], flags >> LENGTH_BITS]);
     let (route, rest) = rest.split_at_checked(usize::from(len))?;
     let route = std::str::from_utf8(route).ok()?.to_owned();
     let key = Key {
@@ -314,5 +319,41 @@ impl<D: Disk> crate::committer::Committer<D> {
         self.grown = 0;
         self.last_checkpoint = begun.least_len();
         self.shared.chores.write_checkpoint(begun);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A route may be longer than a domain: `smtp://host:port` names one, and `limits.domain` may be raised.
+    #[test]
+    fn an_entry_is_read_as_it_was_written_whatever_its_route() {
+        for len in [0, 1, 255, 256, 1100, LONGEST_ROUTE] {
+            let key = Key {
+                due: Some((UnixMs(7), "r".repeat(len))),
+                held: true,
+                waiting: len == 256,
+            };
+            let id = QueueId(5);
+            let base = Held {
+                place: Place {
+                    segment: SegmentNo(3),
+                    offset: 8192,
+                },
+                len: 40,
+            };
+            let mut index = Index::default();
+            index.put(id, base, true, &key);
+            let mut octets = Vec::new();
+            let entry = index.get(id).expect("it was put there");
+            encode_entry(&mut octets, id, entry, &index);
+            let mut read = Index::default();
+            let rest = decode_entry(&octets, &mut read);
+            assert_eq!(rest, Some(&[][..]), "{len}");
+            let entry = read.get(id).expect("it was read");
+            assert_eq!((read.key(entry), entry.base), (key, base), "{len}");
+            assert!(entry.has_body_file(), "{len}");
+        }
     }
 }

@@ -215,7 +215,7 @@ impl Part {
             BodyPlace::File(blocks) => (2, blocks),
         };
         let due = self.key.due.as_ref().map_or(0, |(at, _)| at.0);
-        // A domain has at most 255 octets, an envelope fits in a segment, which is under 4 GiB.
+        // A route is hardly longer than a domain, an envelope fits in a segment, which is under 4 GiB.
         let route = self.route();
         into.extend_from_slice(&[self.kind as u8, form, flags, 0]);
         into.extend_from_slice(&(self.envelope.len() as u32).to_le_bytes());
