@@ -12,11 +12,11 @@ use postroad_store::Trouble;
 
 use crate::damage::{self, Report, What};
 use crate::frame::{BLOCK, BodyPlace, FRAME_HEADER, FrameHeader, PlacedPart, Sought, seek_part};
-use crate::index::{Entry, Place};
+use crate::index::{Entry, Held, Place};
 use crate::segment::{self, Segment};
 use crate::shared::{Core, Shared};
 
-/// How much is read at first where only a head is wanted.
+/// How much is read at first where only a head is wanted, of frames that are longer.
 const FIRST_READ: usize = 4096;
 
 /// Why a message can't be read.
@@ -40,11 +40,12 @@ impl From<io::Error> for ReadError {
 #[derive(Debug)]
 pub(crate) struct Located<F> {
     pub(crate) id: QueueId,
-    base: (Place, Arc<Segment<F>>),
-    /// How long the base frame is.
-    base_len: u32,
-    change: Option<(Place, Arc<Segment<F>>)>,
+    base: Framed<F>,
+    change: Option<Framed<F>>,
 }
+
+/// Where a frame is, how long it is, and its segment.
+type Framed<F> = (Held, Arc<Segment<F>>);
 
 /// A message as it is on disk, without its body.
 #[derive(Debug)]
@@ -63,13 +64,15 @@ pub(crate) fn locate<D: Disk>(shared: &Shared<D>, id: QueueId) -> Option<Located
 /// Finds a message.
 pub(crate) fn locate_in<F>(core: &Core<F>, id: QueueId) -> Option<Located<F>> {
     let entry: &Entry = core.index.get(id)?;
-    let pin = |place: Place| Some((place, Arc::clone(core.log.segments.get(&place.segment)?)));
+    let pin = |held: Held| {
+        let segment = core.log.segments.get(&held.place.segment)?;
+        Some((held, Arc::clone(segment)))
+    };
     Some(Located {
         id,
-        base: pin(entry.base.place)?,
-        base_len: entry.base.len,
+        base: pin(entry.base)?,
         change: match entry.change() {
-            Some(change) => Some(pin(change.place)?),
+            Some(change) => Some(pin(change)?),
             None => None,
         },
     })
@@ -79,8 +82,7 @@ impl<F> Located<F> {
     /// Whether the message is still where it was found: if not, what was read may be old.
     pub(crate) fn is_current(&self, core: &Core<F>) -> bool {
         core.index.get(self.id).is_some_and(|entry| {
-            entry.base.place == self.base.0
-                && entry.change().map(|c| c.place) == self.change.as_ref().map(|c| c.0)
+            entry.base == self.base.0 && entry.change() == self.change.as_ref().map(|c| c.0)
         })
     }
 }
@@ -89,7 +91,7 @@ impl<F: DiskFile> Located<F> {
     /// Reads envelope and state.
     pub(crate) fn read(&self) -> Result<Stored, ReadError> {
         let newer = match &self.change {
-            Some((place, segment)) => Some((seek(segment, *place, self.id)?.part.state, *place)),
+            Some(change) => Some((seek(change, self.id)?.part.state, change.0.place)),
             None => None,
         };
         self.read_with(newer)
@@ -102,15 +104,15 @@ impl<F: DiskFile> Located<F> {
 
     /// Whether it is the newest state that can't be read, and not the base.
     pub(crate) fn has_damaged_change(&self, error: &ReadError) -> bool {
-        let change = self.change.as_ref().map(|(place, _)| *place);
+        let change = self.change.as_ref().map(|(held, _)| held.place);
         matches!(error, ReadError::Damaged(place) if Some(*place) == change)
     }
 
     fn read_with(&self, newer: Option<(Vec<u8>, Place)>) -> Result<Stored, ReadError> {
         let base = self.read_head()?;
-        let (state_octets, place) = newer.unwrap_or((base.part.state.clone(), self.base.0));
+        let (state_octets, place) = newer.unwrap_or((base.part.state.clone(), self.base.0.place));
         let (envelope, _) = record::decode_envelope(&base.part.envelope)
-            .map_err(|_| ReadError::Damaged(self.base.0))?;
+            .map_err(|_| ReadError::Damaged(self.base.0.place))?;
         let state = record::decode_state(&state_octets).map_err(|_| ReadError::Damaged(place))?;
         if state.lives.len() != envelope.recipients.len() {
             return Err(ReadError::Damaged(place));
@@ -125,14 +127,14 @@ impl<F: DiskFile> Located<F> {
 
     /// Reads the head of the base frame.
     pub(crate) fn read_head(&self) -> Result<PlacedPart, ReadError> {
-        seek(&self.base.1, self.base.0, self.id)
+        seek(&self.base, self.id)
     }
 
     /// Reads an inline body.
     pub(crate) fn read_inline(&self, head: &PlacedPart) -> Result<Bytes, ReadError> {
-        let (place, segment) = &self.base;
+        let (Held { place, len }, segment) = &self.base;
         let mut octets = Vec::new();
-        read_into(&mut octets, segment, *place, self.base_len as usize)?;
+        read_into(&mut octets, segment, *place, *len as usize)?;
         let frame = verified(octets, segment, *place).ok_or(ReadError::Damaged(*place))?;
         inline(&frame, head).ok_or(ReadError::Damaged(*place))
     }
@@ -140,9 +142,9 @@ impl<F: DiskFile> Located<F> {
     /// Reads an inline body if the disk needn't be waited for. None if it has to be, if the body isn't inline, and
     /// if anything is wrong, which the reading that waits will say.
     pub(crate) fn inline_at_once(&self) -> Option<Bytes> {
-        let (place, segment) = &self.base;
+        let (Held { place, len }, segment) = &self.base;
         let offset = u64::from(place.offset);
-        let mut octets = vec![0; self.base_len as usize];
+        let mut octets = vec![0; *len as usize];
         let read = segment.file.read_at_once(&mut octets, offset).ok()??;
         octets.truncate(read);
         let frame = verified(octets, segment, *place)?;
@@ -202,12 +204,9 @@ pub(crate) fn read_body_file<D: Disk>(
 }
 
 /// Reads the part about a message of the frame at a place, not the bodies in the frame.
-fn seek<F: DiskFile>(
-    segment: &Segment<F>,
-    place: Place,
-    id: QueueId,
-) -> Result<PlacedPart, ReadError> {
-    let mut want = FIRST_READ;
+fn seek<F: DiskFile>((held, segment): &Framed<F>, id: QueueId) -> Result<PlacedPart, ReadError> {
+    let place = held.place;
+    let mut want = FIRST_READ.min(held.len as usize);
     let mut octets = Vec::new();
     loop {
         let cut = read_into(&mut octets, segment, place, want)?;
