@@ -14,8 +14,8 @@ use postroad_wire::base64;
 use super::scram::{self, ITERATIONS, Scram};
 use super::{LineFault, Users};
 
-/// More than this is no password file: a line for each of some hundred thousand users.
-const LARGEST: u64 = 32 << 20;
+/// More octets than this are no password file: a line for each of some hundred thousand users.
+pub const LARGEST_FILE: u64 = 32 << 20;
 
 /// A password file, and what was learnt of passwords beside it. Its calls wait for the disk.
 #[derive(Debug)]
@@ -183,7 +183,7 @@ fn learnt_before(octets: &[u8]) -> BTreeMap<String, Learnt> {
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = RealDisk.open(path, Open::Read)?;
     let length = file.len()?;
-    if length > LARGEST {
+    if length > LARGEST_FILE {
         return Err(io::Error::other(format!(
             "{length} octets are too many for a password file"
         )));

@@ -154,6 +154,9 @@ async fn collect(names: &[String], asked: &Asked) -> Result<Ended, Failure> {
     }
 }
 
+/// No column is wider: a format takes no greater width, and a name may have any length.
+const WIDEST: usize = u16::MAX as usize;
+
 const NO_PROVIDER: &str = "this server collects no mail: its configuration has no [[collect]]\n";
 
 fn collections(all: &[Collection]) -> String {
@@ -162,7 +165,7 @@ fn collections(all: &[Collection]) -> String {
     }
     let wide = |head: &str, of: fn(&Collection) -> &String| {
         let longest = all.iter().map(|one| of(one).chars().count()).max();
-        longest.unwrap_or_default().max(head.len())
+        longest.unwrap_or_default().clamp(head.len(), WIDEST)
     };
     let (name, provider) = (
         wide("NAME", |one| &one.name),
@@ -222,7 +225,7 @@ fn table(sites: &[Site]) -> String {
         return "no destination has had mail to take since the server was started\n".into();
     }
     let longest = sites.iter().map(|site| site.site.chars().count()).max();
-    let wide = longest.unwrap_or_default().max("SITE".len());
+    let wide = longest.unwrap_or_default().clamp("SITE".len(), WIDEST);
     let mut text = format!("{:wide$}  WINDOW  UNDER WAY  WAITING  TROUBLE\n", "SITE");
     for site in sites {
         let paused = site.paused_until.as_ref();

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use nix::unistd::{Group, User as Account};
-use postroad_directory::users::{Credentials, Kinds, LONGEST_NAME, Users, name_of, prepared};
+use postroad_directory::users::{
+    Credentials, Kinds, LARGEST_FILE, LONGEST_NAME, Users, name_of, prepared,
+};
 use postroad_host::chance::Chance;
 use postroad_host::disk::real::{RealDisk, RealFile};
 use postroad_host::disk::{Disk, DiskFile, Open};
@@ -144,6 +146,7 @@ fn list(place: &Place, json: bool) -> Result<Ended, Failure> {
         shown = format!("{:#}\n", serde_json::Value::from(all));
     } else {
         let longest = users.names().map(|(name, _)| name.chars().count()).max();
+        // No name is over `LONGEST_NAME`: it is a width that a format takes.
         let wide = longest.unwrap_or_default().max("USER".len());
         // Writing to a string can't fail.
         let _ = writeln!(shown, "{:wide$}  MECHANISMS", "USER");
@@ -258,7 +261,12 @@ fn read(file: &Path) -> Result<String, Failure> {
         opened => opened.map_err(cannot)?,
     };
     let length = open.len().map_err(cannot)?;
-    let mut octets = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    if length > LARGEST_FILE {
+        let what = format!("{length} octets are too many for a password file");
+        return Err(cannot(io::Error::other(what)));
+    }
+    // The bound above fits every usize.
+    let mut octets = vec![0; length as usize];
     open.read_exact_at(&mut octets, 0).map_err(cannot)?;
     String::from_utf8(octets)
         .map_err(|_| Failure::Cannot(format!("{} is not UTF-8", file.display())))

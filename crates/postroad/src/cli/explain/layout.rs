@@ -78,6 +78,7 @@ impl Page<'_> {
         let line = say::clean(line);
         let (first, further) = indent;
         let wrapped = say::wrap(&line, Some(self.style.width), first, further);
+        // It begins with so many spaces.
         let (before, rest) = wrapped.split_at(first);
         let head = rest.floor_char_boundary(head);
         let (toned, plain) = rest.split_at(head);
