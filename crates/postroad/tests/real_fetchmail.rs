@@ -18,7 +18,8 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use harness::{PATIENCE, Server, tls};
+use harness::next_hop::free_address;
+use harness::{PATIENCE, Server, folders, tls};
 
 const SETTINGS: &str = "
 [relay]
@@ -146,10 +147,7 @@ fn between(client: TcpStream, to: SocketAddr) -> std::io::Result<()> {
 #[test]
 #[ignore = "needs fetchmail"]
 fn fetchmail_collects_by_odmr() {
-    let (there, here) = (
-        tempfile::tempdir().expect("a folder"),
-        tempfile::tempdir().expect("a folder"),
-    );
+    let (there, here) = folders();
     tls::users(there.path(), ["home secret"]);
     let provider = Server::start(there.path(), SETTINGS);
     // fetchmail only carries octets between the provider and this server.
@@ -191,14 +189,9 @@ fn fetchmail_collects_by_odmr() {
 #[test]
 #[ignore = "needs fetchmail"]
 fn fetchmail_starts_the_queue_by_etrn() {
-    let (there, here) = (
-        tempfile::tempdir().expect("a folder"),
-        tempfile::tempdir().expect("a folder"),
-    );
+    let (there, here) = folders();
     // Nobody is at home when the mail comes.
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let at = port.local_addr().expect("its address");
-    drop(port);
+    let at = free_address();
     let route = format!("next_hop = \"smtp://{at}\"");
     let settings = SETTINGS.replace("next_hop = \"on-demand\"", &route);
     tls::users(there.path(), ["home secret"]);

@@ -1,8 +1,8 @@
-//! SEND, SOML and SAML: rows that have a few replies of MAIL's.
+//! SEND, SOML and SAML: rows that have a few replies of MAIL's, and answer a new reason as that does.
 
 use std::convert::Infallible;
 
-use postroad_reply::{SamlReply, SendReply, SomlReply};
+use postroad_reply::{MailReply, SamlReply, SendReply, SomlReply};
 
 use super::Judged;
 use crate::verdict::Reason;
@@ -12,36 +12,14 @@ macro_rules! as_send {
         impl Judged for $reply {
             type Discard = Infallible;
 
+            /// What MAIL answers, in the codes that RFC 821 4.3 has here: neither 450 nor 455.
             fn temporary(reason: Reason) -> Option<$reply> {
-                use Reason as R;
-                Some(match reason {
-                    R::StoreFull | R::MailboxLimit | R::NoMemory | R::NoMemoryForParameters => {
-                        $reply::StorageShort
+                Some(match MailReply::temporary(reason)? {
+                    MailReply::StorageShort | MailReply::ParameterLater => $reply::StorageShort,
+                    MailReply::SenderDomainLater | MailReply::ResolverLater => {
+                        $reply::LookupFailed
                     }
-                    R::LookupFailed | R::SenderDomainUnknown => $reply::LookupFailed,
-                    R::StoreFailed
-                    | R::StoreReadOnly
-                    | R::DirectoryFailed
-                    | R::AliasBroken
-                    | R::MailboxUnknown
-                    | R::RelayDenied
-                    | R::AmbiguousName
-                    | R::MailboxBusy
-                    | R::MailLoop
-                    | R::Malformed
-                    | R::ConnectionLimit
-                    | R::RateLimit
-                    | R::NameNotAllowed
-                    | R::SenderNotOwned
-                    | R::SenderNullMx
-                    | R::SenderAllocation
-                    | R::Moved
-                    | R::MailboxDisabled
-                    | R::MailboxFull
-                    | R::TooBigForMailbox
-                    | R::ListClosed
-                    | R::DomainMailless
-                    | R::AuthenticationNeeded | R::PolicyRefused => $reply::LocalError,
+                    _ => $reply::LocalError,
                 })
             }
 

@@ -304,6 +304,12 @@ impl Drop for Server {
     }
 }
 
+/// A folder for each of two servers.
+pub fn folders() -> (tempfile::TempDir, tempfile::TempDir) {
+    let folder = || tempfile::tempdir().expect("a folder");
+    (folder(), folder())
+}
+
 /// The settings of a test, and before them what every test needs.
 pub fn configuration(data: &Path, settings: &str) -> String {
     let mut text = format!("data_dir = {:?}\n", data);

@@ -9,7 +9,8 @@ use std::process::Command;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::harness::{PATIENCE, Server, count_by, messages, tls};
+use crate::harness::next_hop::free_address;
+use crate::harness::{PATIENCE, Server, count_by, folders, messages, tls};
 
 /// A provider of two customers, which the settings of a listener complete.
 fn provider(folder: &Path, listener: &str) -> Server {
@@ -65,6 +66,17 @@ const CLEAR: &str = "address = \"127.0.0.1:0\"\nclear_passwords = true";
 fn customer(folder: &Path, provider: &str, user: &str, more: &str) -> Server {
     std::fs::write(folder.join("password"), "secret\n").expect("write the password");
     let settings = format!(
+        "user = \"{user}\"
+        password_file = \"password\"
+        interval = \"0s\"
+        {more}"
+    );
+    collector(folder, provider, &settings)
+}
+
+/// A server that collects from `provider`, which these settings complete.
+fn collector(folder: &Path, provider: &str, settings: &str) -> Server {
+    let settings = format!(
         "
         hostname = \"mail.home.test\"
 
@@ -75,19 +87,10 @@ fn customer(folder: &Path, provider: &str, user: &str, more: &str) -> Server {
         [[collect]]
         name = \"provider\"
         provider = \"{provider}\"
-        user = \"{user}\"
-        password_file = \"password\"
-        interval = \"0s\"
-        {more}
+        {settings}
         "
     );
     Server::start(folder, &settings)
-}
-
-/// Two folders.
-fn folders() -> (tempfile::TempDir, tempfile::TempDir) {
-    let folder = || tempfile::tempdir().expect("a folder");
-    (folder(), folder())
 }
 
 /// `postroad collect provider`: whether it went well, and what it said.
@@ -269,25 +272,16 @@ fn a_certificate_says_who_the_customer_is() {
     held(&provider, 1);
     let file = |name: &str| there.path().join(name);
     let settings = format!(
-        "
-        [[domain]]
-        name = \"home.test\"
-        create_mailboxes = true
-
-        [[collect]]
-        name = \"provider\"
-        provider = \"localhost:{}\"
-        ca_file = {:?}
+        "ca_file = {:?}
         certificate = {:?}
         key = {:?}
-        interval = \"0s\"
-        ",
-        provider.address.port(),
+        interval = \"0s\"",
         file("authority.pem"),
         file("client.pem"),
         file("client.key"),
     );
-    let home = Server::start(here.path(), &settings);
+    let at = format!("localhost:{}", provider.address.port());
+    let home = collector(here.path(), &at, &settings);
     assert_eq!(collect(&home), (true, "provider: 1 message\n".into()));
     home.wait_for_messages(1);
 }
@@ -298,24 +292,12 @@ fn it_collects_by_itself_again_and_again() {
     let provider = provider(there.path(), CLEAR);
     send(&provider, "ben@home.test", 1, 200);
     held(&provider, 1);
-    let settings = format!(
-        "
-        [[domain]]
-        name = \"home.test\"
-        create_mailboxes = true
-
-        [[collect]]
-        name = \"provider\"
-        provider = \"{}\"
-        tls = \"none\"
+    let settings = "tls = \"none\"
         user = \"home\"
         password_file = \"password\"
-        interval = \"7s\"
-        ",
-        provider.address
-    );
+        interval = \"7s\"";
     std::fs::write(here.path().join("password"), "secret").expect("write the password");
-    let home = Server::start(here.path(), &settings);
+    let home = collector(here.path(), &provider.address.to_string(), settings);
     home.wait_for_messages(1);
     send(&provider, "ben@home.test", 2, 200);
     home.wait_for_messages(2);
@@ -325,9 +307,7 @@ fn it_collects_by_itself_again_and_again() {
 fn killed_in_the_midst(kills_provider: bool) {
     const MESSAGES: usize = 24;
     let (there, here) = folders();
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let at = free.local_addr().expect("its address");
-    drop(free);
+    let at = free_address();
     let listener = format!("address = \"{at}\"\nclear_passwords = true");
     let mut provider_of_all = provider(there.path(), &listener);
     for number in 1..=MESSAGES {

@@ -1,7 +1,7 @@
 //! LMTP's end of data: each recipient is answered for, and the message is taken for those that have room
 //! (RFC 2033 4.2).
 
-use postroad_policy::{Decision, Reason, Verdict, rule};
+use postroad_policy::{Decision, Reason, Verdict};
 use postroad_reply::{Answer, EndOfData, EndOfDataReply, Enhanced, Text};
 use postroad_session::server::{Each, ServerSession, Ticket};
 use postroad_store::QueueStore;
@@ -38,10 +38,11 @@ impl<S: QueueStore> Conversation<S> {
         let targets: Vec<&Mailbox> = recipients.iter().map(|to| &to.target).collect();
         let mut verdicts = Vec::with_capacity(ready.parts.len());
         let mut kept = vec![false; recipients.len()];
+        // The places are those of the recipients, of which none has gone since they were noted at RCPT.
         for part in &ready.parts {
             let of_part = part.iter().map(|place| targets[*place].clone());
             let of_part: Vec<_> = of_part.collect();
-            let verdict = self.quota_of(&of_part, ready.envelope.facts.size).await;
+            let verdict = self.quota(&of_part, ready.envelope.facts.size).await;
             if verdict == Verdict::Accept {
                 part.iter().for_each(|place| kept[*place] = true);
             }
@@ -67,26 +68,6 @@ impl<S: QueueStore> Conversation<S> {
             self.services.hand_over(leased).await;
         }
         Ok(())
-    }
-
-    /// Whether one of a recipient's mailboxes has room for a message of this size.
-    async fn quota_of(&mut self, targets: &[Mailbox], size: u64) -> Verdict {
-        let (services, settings) = (&self.services, &self.settings);
-        let mut refused = Verdict::Accept;
-        for target in targets {
-            let quota = settings.directory.quota(target);
-            if quota.is_none() {
-                return Verdict::Accept;
-            }
-            let (mailboxes, clock) = (&services.mailboxes, &services.clock);
-            let counter = &services.counter;
-            let used = counter.usage(mailboxes, target, (quota, size), clock).await;
-            match rule::quota(quota, used, size, settings.rules.full_is_final) {
-                Verdict::Accept => return Verdict::Accept,
-                why => refused = why,
-            }
-        }
-        refused
     }
 }
 

@@ -122,7 +122,8 @@ impl<S: QueueStore> Conversation<S> {
             Verdict::Accept => {}
             refused => return refused,
         }
-        match self.quota(&led.targets).await {
+        let declared = self.transaction.as_ref().map(Transaction::declared_size);
+        match self.quota(&led.targets, declared.unwrap_or(0)).await {
             Verdict::Accept => {}
             refused => return refused,
         }
@@ -210,12 +211,10 @@ impl<S: QueueStore> Conversation<S> {
         said.unwrap_or_else(|unresolved| self.unresolved(&unresolved))
     }
 
-    /// Whether one of a recipient's mailboxes has room. Where one of several has, the message is worth
-    /// taking.
-    async fn quota(&mut self, targets: &[Mailbox]) -> Verdict {
-        let declared = self.transaction.as_ref().map(Transaction::declared_size);
+    /// Whether one of a recipient's mailboxes has room for a message of this size. Where one of several
+    /// has, the message is worth taking.
+    pub(super) async fn quota(&mut self, targets: &[Mailbox], size: u64) -> Verdict {
         let (services, settings) = (&self.services, &self.settings);
-        let size = declared.unwrap_or(0);
         let mut refused = Verdict::Accept;
         for target in targets {
             let quota = settings.directory.quota(target);
