@@ -172,6 +172,7 @@ impl Source {
         let line = rest[..rest.find('\n').unwrap_or(rest.len())].trim_end_matches('\r');
         let before = self.text[line_start..start].chars().count();
         let end = self.text.floor_char_boundary(fault.span.end.max(start));
+        // Both are edges of characters, and the end isn't before the start.
         let meant = self.text[start..end]
             .lines()
             .next()

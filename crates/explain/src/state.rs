@@ -103,6 +103,7 @@ impl State {
 
     /// Its name.
     pub fn name(self) -> &'static str {
+        // Each has one at least, as the same test shows.
         self.entry().1[0]
     }
 

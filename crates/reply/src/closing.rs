@@ -40,9 +40,9 @@ impl Closing {
 
     const fn enhanced(self) -> Enhanced {
         match self {
-            Closing::Stopping => Enhanced::literal("4.3.2"),
-            Closing::TimedOut => Enhanced::literal("4.4.2"),
-            Closing::LimitPassed => Enhanced::literal("4.7.0"),
+            Closing::Stopping => const { Enhanced::literal("4.3.2") },
+            Closing::TimedOut => const { Enhanced::literal("4.4.2") },
+            Closing::LimitPassed => const { Enhanced::literal("4.7.0") },
         }
     }
 }

@@ -345,6 +345,7 @@ impl<S: QueueStore> Connection<S> {
     /// Hands in what was read before.
     fn take_input(&mut self) {
         let progress = self.session.handle_input(self.input.clone(), self.now());
+        // No more is consumed than was handed in.
         self.input = self.input.slice(progress.consumed..);
     }
 

@@ -52,6 +52,7 @@ struct Opened<F> {
 struct Replay<'a, D: Disk> {
     disk: &'a D,
     options: &'a Options,
+    /// The segments of the log; none is taken out, so that a number found here stays one.
     opened: BTreeMap<SegmentNo, Opened<D::File>>,
     /// Where segments end, as later ones say.
     ends: BTreeMap<SegmentNo, Sealed>,
@@ -422,6 +423,7 @@ impl<D: Disk> Replay<'_, D> {
         let folder = self.options.damage_folder();
         let mut room = MOST_SET_ASIDE.saturating_sub(self.disk.list(&folder)?.len());
         for (number, gap, what) in std::mem::take(&mut self.gaps) {
+            // It was read, so it is among them.
             let segment = &self.opened[&number].segment;
             let copied = (room > 0)
                 .then(|| damage::set_aside(self.disk, &folder, segment, gap.at, gap.end).ok())

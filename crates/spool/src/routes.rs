@@ -6,6 +6,7 @@ use std::sync::Arc;
 /// The names of routes that entries have.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
+    /// Where each stands in `names`, which never gets shorter.
     numbers: BTreeMap<Arc<str>, u32>,
     names: Vec<(Arc<str>, u32)>,
     free: Vec<u32>,

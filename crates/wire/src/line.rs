@@ -156,6 +156,7 @@ impl LineReader {
             }
         };
         let length = line.len();
+        // The caller has seen that it ends in CRLF, of which the CR may be in what was kept.
         line.truncate(length - 2);
         if length > self.limits.of(&line) {
             return Err(Unreadable::TooLong);

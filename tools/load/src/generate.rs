@@ -124,6 +124,7 @@ impl<'a> Load<'a> {
         })
     }
 
+    /// Opens the session of a place, of which there are as many as sessions.
     fn open(&mut self, place: u64) -> io::Result<()> {
         let pipe = Pipe::connect(self.arguments.to, &self.poll, place)?;
         self.connections += 1;
@@ -138,6 +139,7 @@ impl<'a> Load<'a> {
     fn pass(&mut self) -> io::Result<()> {
         let ready: Vec<u64> = self.poll.wait(Duration::from_secs(1))?;
         for place in ready {
+            // The poll knows the places that were opened, and no other.
             let Some(mut session) = self.open[place as usize].take() else {
                 continue;
             };

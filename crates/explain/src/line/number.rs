@@ -97,6 +97,7 @@ fn candidate(text: &str, at: usize) -> Option<Candidate> {
     if !is_code {
         return None;
     }
+    // Three digits are three octets.
     let (before, rest) = (&text[..at], &text[at + 3..]);
     let last = before.chars().next_back();
     let next = rest.chars().next();
@@ -214,6 +215,7 @@ pub(super) fn enhanced_anywhere(text: &str, code: Option<Code>) -> Option<Enhanc
         {
             return Some(enhanced);
         }
+        // It begins with a digit, which is one octet.
         rest = &from[end.max(1)..];
     }
     None

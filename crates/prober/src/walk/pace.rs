@@ -22,7 +22,8 @@ impl Pace {
     pub(super) fn new(settings: &Settings) -> Pace {
         let now = RealClock.mono();
         Pace {
-            // No rate at all would never come to an end.
+            // No rate at all would never come to an end. NaN, the one number that this lets through, isn't taken
+            // on the command line.
             between: Duration::from_secs_f64(1.0 / settings.rate.clamp(0.01, 10_000.0)),
             next: now,
             made: 0,

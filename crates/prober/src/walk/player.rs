@@ -240,6 +240,7 @@ async fn demand(
     };
     match talk.prepare(command, &octets).await {
         Came::Heard(heard) => {
+            // One of the constants above.
             let wanted = crate::Codes::of(wanted);
             match heard.code().is_some_and(|code| wanted.has(code)) {
                 true => Ok(()),

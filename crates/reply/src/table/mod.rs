@@ -190,6 +190,7 @@ pub use transaction::*;
 
 const DOMAIN: &str = "<domain> ";
 
+/// Said in the statics of the table alone, so that the compiler finds a number that is none.
 const fn code(number: u16) -> crate::Code {
     match crate::Code::new(number) {
         Some(code) => code,

@@ -33,6 +33,7 @@ impl Read {
             return Read::Unreadable;
         };
         match Verb::of(line) {
+            // What follows the verb is a part of the line, or empty.
             Ok((verb, arguments)) => Read::Verb(verb, line.slice_ref(arguments)),
             Err(_) if is_of_another_protocol(line) => Read::Foreign,
             Err(_) => Read::Unknown,

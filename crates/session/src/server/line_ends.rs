@@ -26,6 +26,7 @@ impl LineEnds {
     pub(super) fn normalise(&mut self, octets: Bytes) -> Bytes {
         let held_back = self.after_cr;
         if !self.are_broken_by(&octets) && !held_back {
+            // None was held back before, so a CR at the end is one of these.
             return octets.slice(..octets.len() - usize::from(self.after_cr));
         }
         let mut made = BytesMut::with_capacity(octets.len() + octets.len() / 8 + 2);

@@ -62,6 +62,7 @@ fn read(text: &str) -> Option<Calls> {
     let count = |name: &str| {
         let mut lines = text.lines().map(|line| line.split(';').collect::<Vec<_>>());
         let line = lines.find(|fields| fields.get(2) == Some(&name))?;
+        // It has a third field, so it has a first.
         line[0].parse::<u64>().ok()
     };
     Some(Calls {

@@ -193,6 +193,7 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let (least, most) = (*values.first()?, *values.last()?);
         let middle = values.len() / 2;
+        // There is one at least, so there are two where their number is even.
         let median = match values.len() % 2 {
             0 => f64::midpoint(values[middle - 1], values[middle]),
             _ => values[middle],

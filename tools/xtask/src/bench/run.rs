@@ -137,6 +137,7 @@ impl Bench<'_> {
             first += messages;
             let got = sink.stage()?;
             let outcome = outcome(messages, &sent, Some(&got), 0.0);
+            // `outcome` has a rate whatever was said.
             Ok::<_, String>(outcome.values[&Metric::Rate])
         };
         relay(warm_up)?;

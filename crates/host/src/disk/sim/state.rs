@@ -20,7 +20,10 @@ const ROOT: Inode = Inode(0);
 /// A simulated disk.
 #[derive(Debug)]
 pub(super) struct State {
+    /// None is taken out: a crash may bring an old name back.
     files: BTreeMap<Inode, File>,
+    /// With the root. One is put in before it has a name, and none is taken out, so each that a name
+    /// leads to is here.
     folders: BTreeMap<Inode, Folder>,
     next_inode: u64,
     /// Those of `files` that take room, in blocks.
