@@ -1,6 +1,7 @@
 //! The start: the first one without any configuration, as whom, and why it may not happen.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -91,6 +92,37 @@ fn the_first_start_needs_nothing_and_its_line_sends_a_message() {
         .map(|entry| entry.expect("an entry").file_name())
         .collect();
     assert_eq!(made, ["postroad-data"]);
+}
+
+/// As in `postroad serve | head`: what it says to people is not what it is for.
+#[test]
+fn a_server_whose_words_nobody_reads_serves_all_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = harness::next_hop::free_address();
+    let settings = format!("[[listener]]\naddress = \"{address}\"\n{DOMAIN}");
+    let settings = harness::configuration(&folder.path().join("data"), &settings);
+    let file = folder.path().join("postroad.toml");
+    std::fs::write(&file, settings).expect("write the configuration");
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = postroad();
+    command.args(["serve", "--config"]).arg(&file);
+    command.stdin(Stdio::null()).stdout(writer);
+    let mut server = command.stderr(Stdio::null()).spawn().expect("start it");
+    let end = Instant::now() + harness::PATIENCE;
+    let greeted = loop {
+        match TcpStream::connect(address) {
+            Ok(mut stream) => break stream.read(&mut [0; 4]).is_ok_and(|read| read > 0),
+            Err(_) if Instant::now() > end => break false,
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    // The words come last: a moment later it is still there.
+    std::thread::sleep(Duration::from_millis(200));
+    let still = server.try_wait().expect("ask for its end").is_none();
+    let _ = server.kill();
+    let _ = server.wait();
+    assert!(greeted && still, "greeted: {greeted}, still there: {still}");
 }
 
 #[test]
