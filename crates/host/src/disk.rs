@@ -81,13 +81,21 @@ pub trait DiskFile: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Writes zeros from `from` up to `to`.
+    /// Writes some zeros, at most `most`; how many.
+    fn write_zeros_at(&self, most: usize, offset: u64) -> io::Result<usize> {
+        self.write_at(&ZEROS[..ZEROS.len().min(most)], offset)
+    }
+
+    /// Writes zeros from `from` up to `to`, going on after short writes.
     fn write_zeros(&self, mut from: u64, to: u64) -> io::Result<()> {
         while from < to {
             let left = usize::try_from(to - from).unwrap_or(usize::MAX);
-            let zeros = &ZEROS[..ZEROS.len().min(left)];
-            self.write_all_at(zeros, from)?;
-            from += zeros.len() as u64;
+            match self.write_zeros_at(left, from) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => from += n as u64,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
         }
         Ok(())
     }

@@ -112,20 +112,14 @@ impl DiskFile for RealFile {
         })?)
     }
 
-    fn write_zeros(&self, mut from: u64, to: u64) -> io::Result<()> {
+    fn write_zeros_at(&self, most: usize, offset: u64) -> io::Result<usize> {
         let zeros = [IoSlice::new(&ZEROS); ZEROS_AT_ONCE];
-        while from < to {
-            let left = usize::try_from(to - from).unwrap_or(usize::MAX);
-            let written = match (left / ZEROS.len()).min(ZEROS_AT_ONCE) {
-                0 => self.write_at(&ZEROS[..left], from)?,
-                whole => retry_on_intr(|| rustix::io::pwritev(&self.0, &zeros[..whole], from))?,
-            };
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            from += written as u64;
+        match (most / ZEROS.len()).min(ZEROS_AT_ONCE) {
+            0 => self.write_at(&ZEROS[..most], offset),
+            whole => Ok(retry_on_intr(|| {
+                rustix::io::pwritev(&self.0, &zeros[..whole], offset)
+            })?),
         }
-        Ok(())
     }
 
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
