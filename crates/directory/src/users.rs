@@ -23,7 +23,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
 
-pub use file::{LARGEST_FILE, PasswordFile, Unusable};
+pub use file::{PasswordFile, Unusable, octets_of};
 pub use prepare::{Unprepared, prepared};
 pub use scram::{ClientFirst, ITERATIONS, Malformed, Scram, ServerFirst};
 

@@ -15,7 +15,7 @@ use super::scram::{self, ITERATIONS, Scram};
 use super::{LineFault, Users};
 
 /// More octets than this are no password file: a line for each of some hundred thousand users.
-pub const LARGEST_FILE: u64 = 32 << 20;
+const LARGEST: u64 = 32 << 20;
 
 /// A password file, and what was learnt of passwords beside it. Its calls wait for the disk.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl PasswordFile {
     pub fn new(path: PathBuf, learnt: Option<PathBuf>) -> Result<PasswordFile, Unusable> {
         let mut held = Held::default();
         if let Some(path) = &learnt {
-            held.learnt = match read(path) {
+            held.learnt = match octets_of(path) {
                 Ok(octets) => learnt_before(&octets),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
                 Err(error) => return Err(unusable(path, &error)),
@@ -84,7 +84,7 @@ impl PasswordFile {
     /// # Errors
     /// It can't be read.
     pub fn users(&self) -> Result<(Arc<Users>, Vec<LineFault>), Unusable> {
-        let octets = read(&self.path).map_err(|error| unusable(&self.path, &error))?;
+        let octets = octets_of(&self.path).map_err(|error| unusable(&self.path, &error))?;
         let mut held = self.held();
         if let Some(users) = held.users.as_ref().filter(|_| held.octets == octets) {
             return Ok((Arc::clone(users), Vec::new()));
@@ -180,10 +180,15 @@ fn learnt_before(octets: &[u8]) -> BTreeMap<String, Learnt> {
     text.lines().filter_map(line).collect()
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// What a password file holds.
+///
+/// # Errors
+///
+/// What the disk says, or that it is over 32 MiB.
+pub fn octets_of(path: &Path) -> io::Result<Vec<u8>> {
     let file = RealDisk.open(path, Open::Read)?;
     let length = file.len()?;
-    if length > LARGEST_FILE {
+    if length > LARGEST {
         return Err(io::Error::other(format!(
             "{length} octets are too many for a password file"
         )));

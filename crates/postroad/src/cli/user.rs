@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use nix::unistd::{Group, User as Account};
 use postroad_directory::users::{
-    Credentials, Kinds, LARGEST_FILE, LONGEST_NAME, Users, name_of, prepared,
+    Credentials, Kinds, LONGEST_NAME, Users, name_of, octets_of, prepared,
 };
 use postroad_host::chance::Chance;
 use postroad_host::disk::real::{RealDisk, RealFile};
@@ -255,19 +255,10 @@ fn place(config: &Path, file: Option<PathBuf>) -> Result<Place, Failure> {
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
-    let cannot = |error: io::Error| Failure::Cannot(format!("{}: {error}", file.display()));
-    let open = match RealDisk.open(file, Open::Read) {
+    let octets = match octets_of(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
-        opened => opened.map_err(cannot)?,
+        read => read.map_err(|error| Failure::Cannot(format!("{}: {error}", file.display())))?,
     };
-    let length = open.len().map_err(cannot)?;
-    if length > LARGEST_FILE {
-        let what = format!("{length} octets are too many for a password file");
-        return Err(cannot(io::Error::other(what)));
-    }
-    // The bound above fits every usize.
-    let mut octets = vec![0; length as usize];
-    open.read_exact_at(&mut octets, 0).map_err(cannot)?;
     String::from_utf8(octets)
         .map_err(|_| Failure::Cannot(format!("{} is not UTF-8", file.display())))
 }

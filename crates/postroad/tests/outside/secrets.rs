@@ -157,6 +157,25 @@ fn check_warns_of_a_certificate_that_has_expired() {
     );
 }
 
+/// A file with a hole takes no room, and as much memory as it says it is long.
+#[test]
+fn a_file_too_long_for_passwords_is_not_taken_into_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = std::fs::File::create(folder.path().join("passwords")).expect("make it");
+    file.set_len(1 << 40).expect("make it long");
+    for command in ["list", "set"] {
+        let mut arguments = vec!["user", command, "--file", "passwords"];
+        if command == "set" {
+            arguments.extend(["ada", "--stdin"]);
+        }
+        let output = postroad(folder.path(), &arguments, "secret\n");
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        let words = said(&output.stderr);
+        let expected = "passwords: 1099511627776 octets are too many for a password file\n";
+        assert!(words.ends_with(expected), "{command}: {words}");
+    }
+}
+
 #[test]
 fn a_reload_takes_a_renewed_certificate_and_tells_of_one_that_is_away() {
     let folder = tempfile::tempdir().expect("a folder");
