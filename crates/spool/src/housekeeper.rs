@@ -133,7 +133,8 @@ impl<D: Disk> Housekeeper<D> {
         while self.step() {}
     }
 
-    /// One step, and then none until there is something to do; true if that is to end.
+    /// One step, and then none until there is something to do; true if that is to end. Between two pieces of a checkpoint
+    /// lies a while, unless the next checkpoint waits already.
     fn step_and_wait(&mut self) -> bool {
         self.step();
         let idle = |list: &mut List| {
