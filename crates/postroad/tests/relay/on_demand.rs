@@ -311,7 +311,9 @@ fn killed_in_the_midst(kills_provider: bool) {
     let listener = format!("address = \"{at}\"\nclear_passwords = true");
     let mut provider_of_all = provider(there.path(), &listener);
     for number in 1..=MESSAGES {
-        send(&provider_of_all, "ben@home.test", number, 100_000);
+        // So long that few have come while the record of one waits for others to share its flush with, for
+        // these come twice.
+        send(&provider_of_all, "ben@home.test", number, 400_000);
     }
     held(&provider_of_all, MESSAGES);
     let more = "tls = \"none\"";
